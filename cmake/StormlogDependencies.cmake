@@ -1,0 +1,32 @@
+# Everything from the distribution's packages (see setup.sh for their names).
+# Include folders are SYSTEM, so that only our own code meets our warnings.
+
+find_package(Threads REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(CURL REQUIRED)
+find_package(Boost 1.74 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(simdjson REQUIRED)
+find_package(prometheus-cpp REQUIRED COMPONENTS core)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(rdkafka REQUIRED IMPORTED_TARGET rdkafka)
+pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq)
+pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
+if(STORMLOG_TESTS)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
+if(STORMLOG_BENCH)
+  find_package(benchmark REQUIRED)
+endif()
+
+# Boost is used as headers only; Asio is compiled once, in common/http.
+add_library(stormlog_asio INTERFACE)
+target_link_libraries(stormlog_asio INTERFACE Boost::headers Threads::Threads OpenSSL::SSL)
+target_compile_definitions(stormlog_asio INTERFACE
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_BEAST_SEPARATE_COMPILATION)

@@ -1,0 +1,34 @@
+# Language level, warnings, sanitizers, compiler cache: what every target shares.
+
+option(STORMLOG_TESTS "Build the tests" ON)
+option(STORMLOG_BENCH "Build the micro benchmarks" ON)
+option(STORMLOG_WERROR "Treat warnings as errors" ON)
+set(STORMLOG_SANITIZE "" CACHE STRING "Sanitizers, comma separated: address,undefined or thread")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
+
+find_program(STORMLOG_CCACHE ccache)
+if(STORMLOG_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${STORMLOG_CCACHE}")
+endif()
+
+add_library(stormlog_options INTERFACE)
+target_compile_options(stormlog_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+  -Woverloaded-virtual)
+if(STORMLOG_WERROR)
+  target_compile_options(stormlog_options INTERFACE -Werror)
+endif()
+if(STORMLOG_SANITIZE)
+  add_compile_options(-fsanitize=${STORMLOG_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${STORMLOG_SANITIZE})
+  if(STORMLOG_SANITIZE MATCHES "thread")
+    # GCC warns that std::atomic_thread_fence is not modelled; Boost.Asio uses it.
+    add_compile_options(-Wno-tsan)
+  endif()
+endif()

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/http/message.hpp"
+
+namespace stormlog::http {
+
+namespace asio = boost::asio;
+
+// Writes the body of a streaming response, such as server-sent events, piece by piece.
+class StreamWriter {
+ public:
+  virtual ~StreamWriter() = default;
+  // False once the client has gone or the server stops; then return.
+  virtual asio::awaitable<bool> write(std::string_view piece) = 0;
+};
+
+using Handler = std::function<asio::awaitable<Response>(Request&)>;
+// Called after the response's head was sent; the body ends when it returns.
+using Stream = std::function<asio::awaitable<void>(StreamWriter&)>;
+// Returns the head (status and headers; the body is ignored unless status is not 200) and the body.
+using StreamHandler = std::function<asio::awaitable<std::pair<Response, Stream>>(Request&)>;
+
+struct Route {
+  std::string method;
+  std::string pattern;  // "/api/v1/logs/{id}"; a part in braces matches one path segment
+  Handler handler;
+  StreamHandler stream;
+};
+
+// Finds the route of a request. Unknown paths are answered 404 and known paths with another method
+// 405 + Allow, both as problem+json; HEAD is answered by the GET route without its body.
+class Router {
+ public:
+  void add(std::string method, std::string pattern, Handler handler);
+  void add_stream(std::string method, std::string pattern, StreamHandler handler);
+
+  // The route and, in `request`, its path parameters; null when none fits, with `error` set.
+  const Route* match(Request& request, Response& error) const;
+
+ private:
+  std::vector<Route> routes_;
+};
+
+}  // namespace stormlog::http

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/base/result.hpp"
+#include "common/http/router.hpp"
+
+namespace stormlog::http {
+
+struct ServerLimits {
+  std::uint64_t max_header_bytes = 16 * 1024;        // beyond: 431
+  std::uint64_t max_body_bytes = 10 * 1024 * 1024;   // beyond: 413
+  std::chrono::milliseconds header_timeout{10'000};  // first byte to end of header, else closed
+  std::chrono::milliseconds body_timeout{30'000};    // end of header to end of body, else 408
+  std::chrono::milliseconds idle_timeout{60'000};    // between requests, else closed
+  std::chrono::milliseconds write_timeout{30'000};   // a reader that takes nothing, else closed
+  std::int64_t max_connections = 10'000;             // beyond: accepted, answered 503, closed
+};
+
+// What the server reports of each finished request; `route` is the pattern, never the raw path.
+struct RequestRecord {
+  std::string_view route;  // "" when no route matched
+  std::string_view method;
+  int status;
+  Nanoseconds duration;  // from the last byte of the request to the last byte of the response
+};
+
+// HTTP/1.1 server over Boost.Beast: keep-alive, pipelining (answers in order), Expect:
+// 100-continue, limits on header, body, time and connections. Malformed requests are answered 400
+// and the connection closed. An exception from a handler is answered 500 and logged.
+//
+// Threads:  everything on the io_context's one thread.
+// Lifetime: outlives no io_context; drain() before destruction, else connections are cut.
+// Errors:   listen() says which address and why.
+// Source:   RFC 9112.
+class Server {
+ public:
+  Server(asio::io_context& io, Router router, ServerLimits limits);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // "127.0.0.1:8080", "[::1]:8080", "localhost:0". Port 0 takes a free one: see port().
+  Result<void> listen(const std::string& host_port);
+  std::uint16_t port() const;
+
+  void on_request(std::function<void(const RequestRecord&)> observer);
+  std::int64_t connections() const;
+  std::int64_t inflight_requests() const;
+
+  // Stops listening, closes idle connections, answers what is under way with Connection: close,
+  // ends streams, and returns when no connection is left or after `timeout`.
+  asio::awaitable<void> drain(std::chrono::milliseconds timeout);
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace stormlog::http

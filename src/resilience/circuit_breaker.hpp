@@ -1,0 +1,140 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/base/clock.hpp"
+#include "common/base/random.hpp"
+#include "resilience/event.hpp"
+
+namespace stormlog::resilience {
+
+struct CircuitBreakerConfig {
+  enum class Window { count, time };
+
+  Window window = Window::count;
+  int window_size = 100;    // calls, or seconds for a time window
+  int minimum_calls = 100;  // no decision below this many recorded calls
+  double failure_rate_percent = 50;
+  double slow_rate_percent = 100;
+  std::chrono::milliseconds slow_call{60'000};  // slow when longer than this
+  // Opens after this many failures in a row whatever the rates say; 0 = off. For a dead peer, that
+  // refuses connections, a rate over a window is needlessly late.
+  int consecutive_failures = 0;
+  int half_open_permits = 10;
+  std::chrono::milliseconds open_wait{60'000};      // first stay in open
+  std::chrono::milliseconds open_wait_max{60'000};  // cap of the back-off over repeated opens
+  double open_wait_factor = 1;                      // > 1: each re-open from half-open waits longer
+  double open_wait_jitter = 0;                      // 0.2: ±20 %, drawn after the cap
+  // Goes to half-open by itself (on tick() or any call); else on the first call after the wait.
+  bool automatic_half_open = false;
+  // A half-open permit that is not settled within this time is taken back. 0 = never.
+  std::chrono::milliseconds half_open_lease{10'000};
+  // Half-open falls back to open after this long without a decision. 0 = for ever.
+  std::chrono::milliseconds half_open_max{0};
+  // Count calls in flight for longer than slow_call as slow at once (on tick()).
+  bool count_inflight_slow = false;
+};
+
+class CircuitBreaker;
+
+// The right to make one call. Settle it once; destroyed unsettled, it is released (as an ignored
+// call). A permit from before a state change goes to the metrics, never to a decision.
+//
+// Threads: move-only; may be settled on another thread than it was taken on.
+class Permit {
+ public:
+  Permit() = default;
+  Permit(Permit&& other) noexcept;
+  Permit& operator=(Permit&& other) noexcept;
+  Permit(const Permit&) = delete;
+  Permit& operator=(const Permit&) = delete;
+  ~Permit();
+
+  explicit operator bool() const { return breaker_ != nullptr; }
+
+  void success();  // duration = now - taken
+  void failure();
+  void ignore();
+  // With a duration measured by the caller (asynchronous deliveries).
+  void success(Nanoseconds duration);
+  void failure(Nanoseconds duration);
+
+ private:
+  friend class CircuitBreaker;
+  CircuitBreaker* breaker_ = nullptr;
+  std::uint64_t generation_ = 0;
+  MonotonicTime start_{};
+  std::uint32_t slot_ = 0;
+};
+
+// Resilience4j's circuit breaker: closed → open → half_open → closed | open, with generations,
+// leased half-open permits and injected time. See docs/resilience.md.
+//
+// Threads:  thread-safe; the admitted path in `closed` takes no lock.
+// Blocking: never. Listeners run on the calling thread, after the change, one at a time and in
+//           order; they must not block.
+// Lifetime: outlives its permits.
+// Source:   resilience4j 2.x CircuitBreakerStateMachine (semantics and names).
+class CircuitBreaker {
+ public:
+  CircuitBreaker(std::string name, CircuitBreakerConfig config, const Clock& clock, Random random);
+  ~CircuitBreaker();
+  CircuitBreaker(const CircuitBreaker&) = delete;
+  CircuitBreaker& operator=(const CircuitBreaker&) = delete;
+
+  const std::string& name() const;
+  const CircuitBreakerConfig& config() const;
+
+  // An empty permit when the call is not permitted (counted as such).
+  Permit acquire();
+  // Whether acquire() would succeed now; counts nothing.
+  bool would_permit() const;
+
+  BreakerState state() const;
+  // Time until the breaker may admit a call: 0 unless open. For Retry-After.
+  Nanoseconds remaining_open() const;
+
+  // Moves what only time moves: automatic half-open, leases, in-flight slow calls.
+  void tick();
+
+  // By hand. False for a transition that is not allowed (closed → half_open).
+  bool transition_to(BreakerState to);
+  void reset();
+
+  struct Metrics {
+    std::uint64_t successful = 0;  // totals since start, for calls_seconds
+    std::uint64_t failed = 0;
+    std::uint64_t ignored = 0;
+    double successful_seconds = 0;
+    double failed_seconds = 0;
+    double ignored_seconds = 0;
+    double successful_max_seconds = 0;  // since the last call of metrics()
+    double failed_max_seconds = 0;
+    std::uint64_t not_permitted = 0;
+    std::uint32_t buffered = 0;  // in the window
+    std::uint32_t buffered_failed = 0;
+    std::uint32_t buffered_slow = 0;
+    std::uint32_t buffered_slow_failed = 0;
+    double failure_rate_percent = -1;  // -1 below minimum_calls
+    double slow_rate_percent = -1;
+    BreakerState state = BreakerState::closed;
+    std::uint64_t transitions = 0;
+  };
+  Metrics metrics() const;
+
+  using Listener = std::function<void(const BreakerEvent&)>;
+  // Registers for state transitions and the other rare events (all but success, error,
+  // ignored_error and not_permitted). Before the first call only.
+  void on_event(Listener listener);
+
+ private:
+  friend class Permit;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace stormlog::resilience
