@@ -1,0 +1,75 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "chaos/stack/stack.hpp"
+#include "common/base/clock.hpp"
+#include "common/base/process.hpp"
+#include "common/base/result.hpp"
+
+// What the supervisor has written down of each service, under HOME/state: readable by any other
+// process, and by the next supervisor after this one died.
+namespace stormlog::chaos {
+
+enum class ServicePhase {
+  stopped,     // ended on purpose, or never started
+  starting,    // runs, not yet healthy
+  running,     // healthy, or without a health check
+  unhealthy,   // was healthy; checks fail
+  backing_off, // ended; waits before the next start
+  crash_loop,  // ended too often without being stable; still retried, at max_backoff
+  failed,      // ended, and its policy does not restart it
+  held,        // ended, and a fault holds it down
+};
+
+std::string_view to_string(ServicePhase phase);
+
+struct ServiceState {
+  std::string name;
+  ServicePhase phase = ServicePhase::stopped;
+  std::optional<ProcessIdentity> process;
+  WallTime since{};          // of the phase
+  WallTime started{};        // of the process
+  int restarts = 0;          // since `up`
+  std::string last_exit;     // "signal 9 (SIGKILL)", "exit code 3"
+  std::string held_by;       // fault id
+};
+
+struct StackState {
+  std::optional<ProcessIdentity> supervisor;
+  std::string stack_file;
+  std::vector<std::string> profiles;
+  std::vector<ServiceState> services;
+
+  const ServiceState* service(std::string_view name) const;
+};
+
+// Empty services and no supervisor when the stack was never started or is down.
+Result<StackState> read_stack_state(const std::filesystem::path& home);
+
+// Commands to the running supervisor, over its unix socket HOME/state/supervisor.sock.
+//
+// Blocking: at most `timeout`.
+// Errors:   retriable when no supervisor answers; permanent when it refuses, with its reason.
+class SupervisorClient {
+ public:
+  explicit SupervisorClient(std::filesystem::path home) : home_(std::move(home)) {}
+
+  bool running() const;
+  // Restarts and waits until it is healthy again.
+  Result<void> restart(const std::string& service, std::chrono::milliseconds timeout);
+  // Keeps an ended service down until release() or until the TTL is over, whichever is first.
+  Result<void> hold(const std::string& service, const std::string& fault_id,
+                    std::chrono::milliseconds ttl);
+  // Idempotent: releasing what is not held is no error.
+  Result<void> release(const std::string& service, const std::string& fault_id);
+
+ private:
+  Result<std::string> call(const std::string& line, std::chrono::milliseconds timeout) const;
+  std::filesystem::path home_;
+};
+
+}  // namespace stormlog::chaos
