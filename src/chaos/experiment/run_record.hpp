@@ -55,15 +55,15 @@ struct Reconciliation {
   std::uint64_t indeterminate = 0;
   std::uint64_t unsent = 0;
 
-  std::uint64_t delivered = 0;         // acked and found in a store at least once
-  std::uint64_t dead_lettered = 0;     // acked and found only in a DLQ
-  std::uint64_t lost = 0;              // acked and found nowhere
-  std::uint64_t duplicated = 0;        // events found more than once in one store
-  std::uint64_t reordered = 0;         // acked events behind a later one of their key
-  std::uint64_t stored_unacked = 0;    // indeterminate, and found: neither loss nor duplicate
-  std::uint64_t stored_rejected = 0;   // rejected or unsent, and found all the same
-  std::uint64_t unknown_in_sink = 0;   // of this run by its mark, but not in the ledger
-  bool order_known = false;            // a store told key and sequence number in storage order
+  std::uint64_t delivered = 0;        // acked and found in a store at least once
+  std::uint64_t dead_lettered = 0;    // acked and found only in a DLQ
+  std::uint64_t lost = 0;             // acked and found nowhere
+  std::uint64_t duplicated = 0;       // events found more than once in one store
+  std::uint64_t reordered = 0;        // acked events behind a later one of their key
+  std::uint64_t stored_unacked = 0;   // indeterminate, and found: neither loss nor duplicate
+  std::uint64_t stored_rejected = 0;  // rejected or unsent, and found all the same
+  std::uint64_t unknown_in_sink = 0;  // of this run by its mark, but not in the ledger
+  bool order_known = false;           // a store told key and sequence number in storage order
 
   // The first few of each, for people.
   std::vector<EventReference> lost_events;
@@ -132,7 +132,7 @@ struct RunRecord {
   Nanoseconds load_from{};
   Nanoseconds load_to{};
   bool had_load = false;
-  std::vector<RequestSample> requests;  // by `done`
+  std::vector<RequestSample> requests;   // by `done`
   std::optional<Reconciliation> ledger;  // empty: no sinks or no load
   std::vector<FaultRecord> faults;
   std::vector<BreakerTransition> transitions;  // by `at`
