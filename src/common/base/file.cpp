@@ -13,8 +13,9 @@ namespace {
 
 Error errno_error(const std::filesystem::path& path, const char* doing) {
   const int code = errno;
+  const char* const name = ::strerrorname_np(code);
   return Error::permanent(path.string() + ": cannot " + doing + ": " + std::strerror(code),
-                          std::to_string(code));
+                          name != nullptr ? name : std::to_string(code));
 }
 
 Result<void> write_all(int fd, std::string_view data, const std::filesystem::path& path) {
@@ -68,7 +69,8 @@ Result<void> write_atomic(const std::filesystem::path& path, std::string_view co
   Result<void> done = write_all(fd, content, temporary);
   if (done.ok() && ::fsync(fd) != 0) done = errno_error(temporary, "sync");
   ::close(fd);
-  if (done.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) done = errno_error(path, "rename");
+  if (done.ok() && ::rename(temporary.c_str(), path.c_str()) != 0)
+    done = errno_error(path, "rename");
   if (!done.ok()) {
     ::unlink(temporary.c_str());
     return done;
@@ -104,7 +106,9 @@ Appender::~Appender() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-Result<void> Appender::append(std::string_view data) { return write_all(fd_, data, path_); }
+Result<void> Appender::append(std::string_view data) {
+  return write_all(fd_, data, path_);
+}
 
 Result<void> Appender::sync() {
   if (::fdatasync(fd_) != 0) return errno_error(path_, "sync");

@@ -8,8 +8,8 @@ namespace stormlog {
 namespace {
 
 // Values under 2^7 have a bucket each; every further power of two is cut into 2^7 buckets.
-constexpr int kSubBits = 7;
-constexpr int kMaxBits = 42;
+constexpr unsigned kSubBits = 7;
+constexpr unsigned kMaxBits = 42;
 constexpr std::size_t kSub = 1U << kSubBits;
 constexpr std::size_t kBuckets = kSub * static_cast<std::size_t>(kMaxBits - kSubBits + 1);
 constexpr std::int64_t kMaxValue = (std::int64_t{1} << kMaxBits) - 1;
@@ -17,7 +17,7 @@ constexpr std::int64_t kMaxValue = (std::int64_t{1} << kMaxBits) - 1;
 std::size_t bucket_of(std::int64_t value) {
   const auto v = static_cast<std::uint64_t>(value);
   if (v < kSub) return static_cast<std::size_t>(v);
-  const int exponent = std::bit_width(v) - 1 - kSubBits;
+  const auto exponent = static_cast<unsigned>(std::bit_width(v)) - 1 - kSubBits;
   return static_cast<std::size_t>(exponent) * kSub + static_cast<std::size_t>(v >> exponent);
 }
 
@@ -30,7 +30,7 @@ std::int64_t upper_bound_of(std::size_t bucket) {
 
 }  // namespace
 
-Histogram::Histogram() : buckets_(kBuckets + kSub, 0) {}
+Histogram::Histogram() : buckets_(kBuckets, 0) {}
 
 void Histogram::record(Nanoseconds value, std::uint64_t count) {
   if (count == 0) return;
@@ -51,7 +51,9 @@ void Histogram::merge(const Histogram& other) {
   sum_ += other.sum_;
 }
 
-void Histogram::reset() { *this = Histogram(); }
+void Histogram::reset() {
+  *this = Histogram();
+}
 
 Nanoseconds Histogram::quantile(double quantile) const {
   if (count_ == 0) return Nanoseconds{0};

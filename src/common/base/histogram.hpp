@@ -8,7 +8,7 @@
 namespace stormlog {
 
 // Counts durations in log-linear buckets: 0 ns to 2^42 ns (73 min) with a relative error of at most
-// 1/128; larger values count as the largest. 35 KB, no allocation after construction.
+// 1/128; larger values count as the largest. 37 KB, no allocation after construction.
 //
 // Threads: caller synchronises; give each thread its own and merge().
 // Source:  the bucket layout of HdrHistogram (hdrhistogram.org).

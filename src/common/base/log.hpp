@@ -28,8 +28,8 @@ struct Field {
   Field(std::string_view k, bool v) : key(k), value(v) {}
   Field(std::string_view k, double v) : key(k), value(v) {}
   template <std::integral T>
-    requires(!std::same_as<T, bool>)
-  Field(std::string_view k, T v) : key(k), value(static_cast<std::int64_t>(v)) {}
+  requires(!std::same_as<T, bool>) Field(std::string_view k, T v)
+      : key(k), value(static_cast<std::int64_t>(v)) {}
 };
 
 void init(std::string service, Level level, Format format);
@@ -51,7 +51,6 @@ inline void error(std::string_view message, std::initializer_list<Field> fields 
 
 // The line that write() would print, without its newline; for tests and for other sinks.
 std::string format_line(Format format, std::string_view service, std::string_view timestamp,
-                        Level level, std::string_view message,
-                        std::initializer_list<Field> fields);
+                        Level level, std::string_view message, std::initializer_list<Field> fields);
 
 }  // namespace stormlog::log

@@ -6,6 +6,7 @@
 #include <iosfwd>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/clock.hpp"
@@ -22,7 +23,9 @@ struct Option {
   std::string default_text;
   std::string bounds_text;  // "1 to 1024"; empty when unbounded
   bool secret = false;      // never printed; --print-config shows "***"
-  std::function<Result<void>(const std::string&)> assign;
+  // Reads a text and returns what puts the value in place, so that all sources can be checked
+  // before the first value changes.
+  std::function<Result<std::function<void()>>(const std::string&)> parse;
   std::function<std::string()> current;
 };
 
@@ -33,12 +36,15 @@ struct Option {
 //   options.add("idle-timeout", &config.idle_timeout, {1s, 1h}, "Closes idle connections.");
 //   if (auto exit_code = options.parse(argc, argv, std::cout, std::cerr)) return *exit_code;
 //
-// The default is what the variable holds when it is added. --config FILE names the YAML file (flat
-// keys), --help, --version, --print-config and --options-markdown are added by the table.
+// The default is what the variable holds when it is added. --config FILE (or PREFIX_CONFIG) names
+// the YAML file (flat keys); --help, --version, --print-config and --options-markdown are added by
+// the table. Flags are written --name value or --name=value; a BOOL as --name or --no-name.
 //
 // Errors: an unknown key, flag, or PREFIX_ variable is refused with its place (file:line, the
-//         variable's name, the flag) and what would be right; nothing is half applied by parse().
+//         variable's name, the flag) and what would be right; nothing is half applied. A name
+//         added twice is a bug and throws.
 // Threads: caller synchronises.
+// Lifetime: the variables must outlive the table; a returned Option& holds until the next add().
 class OptionTable {
  public:
   template <typename T>
@@ -78,11 +84,18 @@ class OptionTable {
   const std::vector<Option>& options() const { return options_; }
 
  private:
+  using Assignments = std::vector<std::function<void()>>;
+
   Option& add_option(Option option);
-  Option* find(const std::string& name);
-  Result<void> apply_file(const std::string& path);
-  Result<void> apply_environment(const std::vector<std::string>& environment);
-  std::string env_name(const Option& option) const;
+  const Option* find(const std::string& name) const;
+  std::vector<std::string> names() const;
+  Result<void> read_value(const Option& option, const std::string& text, const std::string& where,
+                          Assignments& assignments) const;
+  Result<void> read_file(const std::string& path, Assignments& assignments) const;
+  Result<void> read_environment(const std::vector<std::string>& environment,
+                                Assignments& assignments) const;
+  std::string env_name(const std::string& option) const;
+  std::string help() const;
   std::string print_config() const;
 
   std::string program_;

@@ -16,7 +16,9 @@ int hex_digit(char c) {
   return -1;
 }
 
-bool dash_before_byte(std::size_t i) { return i == 4 || i == 6 || i == 8 || i == 10; }
+bool dash_before_byte(std::size_t i) {
+  return i == 4 || i == 6 || i == 8 || i == 10;
+}
 
 }  // namespace
 
@@ -65,9 +67,9 @@ std::size_t UuidHash::operator()(const Uuid& id) const noexcept {
 }
 
 Uuid UuidV7Generator::next() {
-  const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
-                          clock_.wall_now().time_since_epoch())
-                          .count();
+  const auto now_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(clock_.wall_now().time_since_epoch())
+          .count();
   if (now_ms > last_ms_) {
     last_ms_ = now_ms;
     counter_ = random_.next() & (kCounterMask >> 1);  // top bit clear: room to count up
@@ -83,8 +85,8 @@ Uuid UuidV7Generator::next() {
     id.bytes[i] = static_cast<std::uint8_t>(last_ms_ >> (40 - 8 * i));
   }
   const std::uint64_t low = random_.next();
-  id.bytes[6] = static_cast<std::uint8_t>(0x70 | (counter_ >> 38));          // 4 bits of rand_a
-  id.bytes[7] = static_cast<std::uint8_t>(counter_ >> 30);                   // 8 bits of rand_a
+  id.bytes[6] = static_cast<std::uint8_t>(0x70 | (counter_ >> 38));           // 4 bits of rand_a
+  id.bytes[7] = static_cast<std::uint8_t>(counter_ >> 30);                    // 8 bits of rand_a
   id.bytes[8] = static_cast<std::uint8_t>(0x80 | ((counter_ >> 24) & 0x3f));  // variant
   id.bytes[9] = static_cast<std::uint8_t>(counter_ >> 16);
   id.bytes[10] = static_cast<std::uint8_t>(counter_ >> 8);
