@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -7,20 +8,15 @@
 #include <vector>
 
 #include "common/base/clock.hpp"
-
-namespace prometheus {
-class Registry;
-class Collectable;
-}  // namespace prometheus
+#include "common/telemetry/exposition.hpp"
 
 // Metrics in Prometheus' words, over prometheus-cpp. Get a handle once and keep it: looking one up
-// takes a lock, using one does not.
+// takes a lock on the family; using a counter or gauge takes none, a histogram its own.
 namespace stormlog::telemetry {
-
-using Labels = std::map<std::string, std::string>;
 
 class Counter {
  public:
+  // Ignores what is negative: a counter never falls.
   void add(double by = 1) const;
   double value() const;
 
@@ -58,8 +54,10 @@ const std::vector<double>& default_latency_buckets();
 
 // A registry of one program. Handles live as long as it does.
 //
-// Threads: thread-safe.
-// Errors:  a name or label that Prometheus would refuse is a bug and throws.
+// Threads: thread-safe. Sources and refreshers run on the thread that calls expose(), one at a
+// time. Errors:  a name or label that Prometheus would refuse, and a name used for two types, are
+// bugs
+//          and throw std::invalid_argument.
 class Metrics {
  public:
   Metrics();
@@ -77,8 +75,20 @@ class Metrics {
   // Called before each scrape, to set gauges that are read rather than kept.
   void before_scrape(std::function<void()> refresh);
 
-  // Adds process_cpu_seconds_total, process_resident_memory_bytes, process_open_fds,
-  // process_start_time_seconds and build_info.
+  // Metrics whose samples are made at each scrape: for values that are counted elsewhere, and for
+  // label sets that come and go, such as partitions. A family without samples is left out.
+  using Emit = std::function<void(const Labels&, double)>;
+  using EmitSummary = std::function<void(const Labels&, std::uint64_t count, double sum)>;
+  void counter_source(const std::string& name, const std::string& help,
+                      std::function<void(const Emit&)> source);
+  void gauge_source(const std::string& name, const std::string& help,
+                    std::function<void(const Emit&)> source);
+  // Exported as NAME_count and NAME_sum, without quantiles.
+  void summary_source(const std::string& name, const std::string& help,
+                      std::function<void(const EmitSummary&)> source);
+
+  // Adds process_cpu_seconds_total, process_resident_memory_bytes, process_virtual_memory_bytes,
+  // process_open_fds, process_max_fds, process_start_time_seconds and build_info.
   void add_process_metrics(const std::string& service);
 
   // Text exposition format 0.0.4, for GET /metrics.
@@ -88,16 +98,5 @@ class Metrics {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-// One sample of a scraped page.
-struct Sample {
-  std::string name;
-  Labels labels;
-  double value = 0;
-};
-
-// Parses the text exposition format; what is not understood is an error with its line number.
-// Lives here, beside the writer, because the engine reads what any service writes.
-std::vector<Sample> parse_exposition(const std::string& text, std::string* error);
 
 }  // namespace stormlog::telemetry
