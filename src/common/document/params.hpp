@@ -23,10 +23,10 @@ struct ParamSpec {
   std::string name;
   ParamType type = ParamType::text;
   bool required = false;
-  std::string default_text;  // as a user would write it; "" = absent
-  std::string description;   // one sentence, with the unit where it has one
+  std::string default_text = {};  // as a user would write it; "" = absent
+  std::string description = {};   // one sentence, with the unit where it has one
   std::vector<std::string> choices = {};
-  std::optional<double> min = {};
+  std::optional<double> min = {};  // of durations in seconds, of sizes in bytes, of rates a second
   std::optional<double> max = {};
 };
 
