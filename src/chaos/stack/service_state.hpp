@@ -15,14 +15,14 @@
 namespace stormlog::chaos {
 
 enum class ServicePhase {
-  stopped,     // ended on purpose, or never started
-  starting,    // runs, not yet healthy
-  running,     // healthy, or without a health check
-  unhealthy,   // was healthy; checks fail
-  backing_off, // ended; waits before the next start
-  crash_loop,  // ended too often without being stable; still retried, at max_backoff
-  failed,      // ended, and its policy does not restart it
-  held,        // ended, and a fault holds it down
+  stopped,      // ended on purpose, or never started
+  starting,     // runs, not yet healthy
+  running,      // healthy, or without a health check
+  unhealthy,    // was healthy; checks fail
+  backing_off,  // ended; waits before the next start
+  crash_loop,   // ended too often without being stable; still retried, at max_backoff
+  failed,       // ended, and its policy does not restart it
+  held,         // ended, and a fault holds it down
 };
 
 std::string_view to_string(ServicePhase phase);
@@ -31,18 +31,19 @@ struct ServiceState {
   std::string name;
   ServicePhase phase = ServicePhase::stopped;
   std::optional<ProcessIdentity> process;
-  WallTime since{};          // of the phase
-  WallTime started{};        // of the process
-  int restarts = 0;          // since `up`
-  std::string last_exit;     // "signal 9 (SIGKILL)", "exit code 3"
-  std::string held_by;       // fault id
+  WallTime since{};       // of the phase
+  WallTime started{};     // of the process
+  int restarts = 0;       // since `up`
+  std::string last_exit;  // "signal 9 (SIGKILL)", "exit code 3"
+  std::string held_by;    // fault id
 };
 
 struct StackState {
   std::optional<ProcessIdentity> supervisor;
   std::string stack_file;
   std::vector<std::string> profiles;
-  std::vector<ServiceState> services;
+  document::Variables variables;       // that were given to `up`
+  std::vector<ServiceState> services;  // in the order of the stack file
 
   const ServiceState* service(std::string_view name) const;
 };

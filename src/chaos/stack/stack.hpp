@@ -22,7 +22,7 @@ struct HealthCheck {
   std::vector<std::string> command;  // healthy on exit code 0
   std::chrono::milliseconds interval{500};
   std::chrono::milliseconds timeout{2'000};
-  int unhealthy_after = 6;                      // failed checks in a row, once it was healthy
+  int unhealthy_after = 6;                         // failed checks in a row, once it was healthy
   std::chrono::milliseconds start_period{60'000};  // until the first healthy check
 };
 
@@ -32,7 +32,7 @@ struct RestartPolicy {
   std::chrono::milliseconds backoff{200};  // first wait; doubles up to max_backoff
   std::chrono::milliseconds max_backoff{10'000};
   std::chrono::milliseconds stable_after{10'000};  // running this long resets the back-off
-  int crash_loop_after = 5;  // ends in a row without having been stable
+  int crash_loop_after = 5;                        // ends in a row without having been stable
 };
 
 // A file rendered from a template before the service starts: ${…} is substituted.
@@ -50,9 +50,9 @@ struct ServiceSpec {
   std::vector<std::vector<std::string>> prepare;  // once, in a data folder not yet prepared
   std::vector<RenderedFile> files;
   std::map<std::string, std::string> environment;
-  std::string user;          // switched to when `up` runs as root; else ignored
+  std::string user;            // switched to when `up` runs as root; else ignored
   std::filesystem::path data;  // its folder, absolute; empty = none
-  std::string data_version;  // stamp of the folder's format; another one is an error
+  std::string data_version;    // stamp of the folder's format; another one is an error
   std::vector<std::uint16_t> ports;
   std::vector<std::string> depends_on;
   HealthCheck health;
@@ -147,6 +147,10 @@ struct Stack {
 Result<Stack> load_stack(const std::filesystem::path& path,
                          const std::vector<std::string>& profiles = {},
                          const document::Variables& overrides = {});
+
+// ${home} of a stack file, also of one that cannot be read: $STORMLOG_HOME, else .stormlog beside
+// it.
+std::filesystem::path stack_home(const std::filesystem::path& stack_file);
 
 // The stack file to use when none is given: $STORMLOG_STACK, else stack.yaml here or in a parent
 // folder. An error that says so when there is none.

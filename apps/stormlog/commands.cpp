@@ -1,0 +1,27 @@
+#include "command.hpp"
+
+namespace stormlog::cli {
+
+std::unique_ptr<Command> make_down();
+std::unique_ptr<Command> make_logs();
+std::unique_ptr<Command> make_restart();
+std::unique_ptr<Command> make_status();
+std::unique_ptr<Command> make_supervise();
+std::unique_ptr<Command> make_up();
+
+std::vector<std::unique_ptr<Command>> make_commands() {
+  // In the order of `stormlog --help`.
+  std::unique_ptr<Command> (*const makers[])() = {
+      make_up,       //
+      make_down,     //
+      make_status,   //
+      make_restart,  //
+      make_logs,     //
+      make_supervise,
+  };
+  std::vector<std::unique_ptr<Command>> commands;
+  for (const auto& make : makers) commands.push_back(make());
+  return commands;
+}
+
+}  // namespace stormlog::cli
