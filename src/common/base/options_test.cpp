@@ -50,13 +50,17 @@ class OptionsTest : public ::testing::Test {
     if (!file_.empty()) std::filesystem::remove(file_);
   }
 
+  // The one file of a test, with new content.
   std::string file(const std::string& content) {
-    std::string pattern = std::filesystem::temp_directory_path() / "stormlog-options-XXXXXX";
-    const int fd = ::mkstemp(pattern.data());
-    EXPECT_GE(fd, 0);
-    ::close(fd);
-    std::ofstream(pattern) << content;
-    return file_ = pattern;
+    if (file_.empty()) {
+      std::string pattern = std::filesystem::temp_directory_path() / "stormlog-options-XXXXXX";
+      const int fd = ::mkstemp(pattern.data());
+      EXPECT_GE(fd, 0);
+      ::close(fd);
+      file_ = pattern;
+    }
+    std::ofstream(file_) << content;
+    return file_;
   }
 
   std::optional<int> parse(std::vector<const char*> args) {

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "common/base/log.hpp"
+#include "common/base/options.hpp"
+#include "common/base/result.hpp"
+#include "common/http/server.hpp"
+
+namespace stormlog::service {
+
+// What every service can be told. The values here are the defaults of the options.
+struct ServiceConfig {
+  std::string name;                          // "api-gateway"
+  std::string listen;                        // "127.0.0.1:8080"
+  bool allow_remote = false;                 // else only loopback addresses may be listened on
+  std::string log_level = "info";            // debug, info, warn, error, off
+  std::string log_format = "json";           // json, text
+  std::chrono::milliseconds drain_delay{0};  // not ready, but still serving
+  std::chrono::milliseconds drain_timeout{10'000};  // then what is left is cut
+  http::ServerLimits limits;
+
+  ServiceConfig(std::string service_name, std::uint16_t port)
+      : name(std::move(service_name)), listen("127.0.0.1:" + std::to_string(port)) {}
+};
+
+// Adds the options that all services share to a service's one table.
+void add_service_options(OptionTable& options, ServiceConfig& config);
+
+// Refuses an address that other machines can reach, unless that was asked for: nothing of the API
+// asks for credentials.
+Result<void> check_listen_address(const std::string& host_port, bool allow_remote);
+
+// The level of a checked option; info for anything else.
+log::Level log_level(const std::string& name);
+
+}  // namespace stormlog::service

@@ -1,0 +1,137 @@
+#include "pipeline/admin/breakers.hpp"
+
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/units.hpp"
+#include "common/service/service.hpp"
+#include "pipeline/admin/breaker_metrics.hpp"
+#include "pipeline/admin/event_hub.hpp"
+#include "resilience/circuit_breaker.hpp"
+
+namespace stormlog::pipeline {
+namespace {
+
+using nlohmann::ordered_json;
+using resilience::BreakerEvent;
+
+std::int64_t since_epoch(auto time) {
+  return std::chrono::duration_cast<Nanoseconds>(time.time_since_epoch()).count();
+}
+
+std::string transition_text(const std::string& id, const BreakerEvent& event, MonotonicTime seen) {
+  ordered_json data;
+  data["breaker"] = event.breaker;
+  data["from"] = resilience::to_string(event.from);
+  data["to"] = resilience::to_string(event.to);
+  data["at"] = units::format_rfc3339(event.at, 9);
+  data["at_unix_ns"] = since_epoch(event.at);
+  data["monotonic_ns"] = since_epoch(seen);
+  data["sequence"] = event.sequence;
+  return "event: transition\nid: " + id + "\ndata: " + data.dump() + "\n\n";
+}
+
+ordered_json describe(const resilience::CircuitBreaker& breaker,
+                      const resilience::CircuitBreaker::Metrics& metrics) {
+  ordered_json json;
+  json["name"] = breaker.name();
+  json["state"] = resilience::to_string(metrics.state);
+  json["failure_rate"] = published_rate(metrics.failure_rate_percent);
+  json["slow_call_rate"] = published_rate(metrics.slow_rate_percent);
+  json["buffered_calls"] = metrics.buffered;
+  json["failed_calls"] = metrics.buffered_failed;
+  json["slow_calls"] = metrics.buffered_slow;
+  json["not_permitted_calls"] = metrics.not_permitted;
+  json["transitions"] = metrics.transitions;
+  return json;
+}
+
+bool is_clean(const std::string& name) {
+  for (const char c : name) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return false;
+  }
+  return !name.empty();
+}
+
+}  // namespace
+
+struct BreakerRegistry::Impl {
+  Impl(const Clock& source, std::chrono::milliseconds heartbeat)
+      : clock(source), hub(std::make_shared<EventHub>(heartbeat)) {}
+
+  std::string list() {
+    ordered_json all = ordered_json::array();
+    for (auto& reading : readings) all.push_back(describe(reading.breaker(), reading.read()));
+    ordered_json body;
+    body["breakers"] = std::move(all);
+    return body.dump();
+  }
+
+  const Clock& clock;
+  std::shared_ptr<EventHub> hub;
+  std::vector<BreakerReading> readings;
+};
+
+BreakerRegistry::BreakerRegistry(const Clock& clock, std::chrono::milliseconds heartbeat)
+    : impl_(std::make_shared<Impl>(clock, heartbeat)) {}
+
+BreakerRegistry::~BreakerRegistry() {
+  impl_->hub->detach();
+  impl_->hub->close();
+}
+
+void BreakerRegistry::add(std::shared_ptr<resilience::CircuitBreaker> breaker) {
+  if (!is_clean(breaker->name())) throw std::invalid_argument("bad breaker name");
+  for (const auto& reading : impl_->readings) {
+    if (reading.breaker().name() == breaker->name()) {
+      throw std::invalid_argument("breaker " + breaker->name() + " exists already");
+    }
+  }
+  // The clock is the caller's and outlives the breakers; the hub may not.
+  breaker->on_event(
+      [hub = std::weak_ptr(impl_->hub), &clock = impl_->clock](const BreakerEvent& event) {
+        if (event.type != BreakerEvent::Type::state_transition) return;
+        const auto to = hub.lock();
+        if (!to) return;
+        const std::string id = event.breaker + ":" + std::to_string(event.sequence);
+        to->publish(id, transition_text(id, event, clock.now()));
+      });
+  impl_->readings.emplace_back(std::move(breaker));
+}
+
+void BreakerRegistry::install(service::Service& service) {
+  using http::Request;
+  using http::Response;
+  impl_->hub->attach(service.io().get_executor());
+  service.router().add("GET", "/admin/breakers",
+                       [impl = impl_](Request&) -> asio::awaitable<Response> {
+                         Response response = Response::json(200, impl->list());
+                         response.headers.set("Cache-Control", "no-store");
+                         co_return response;
+                       });
+  service.router().add_stream(
+      "GET", "/admin/breakers/events",
+      [impl = impl_](Request& request) -> asio::awaitable<std::pair<Response, http::Stream>> {
+        Response head;
+        head.headers.set("Content-Type", "text/event-stream");
+        head.headers.set("Cache-Control", "no-store");
+        std::string last_id(request.headers.get("Last-Event-ID"));
+        http::Stream stream = [impl, last_id](http::StreamWriter& writer) {
+          return impl->hub->serve(writer, last_id, [impl] {
+            return "event: snapshot\ndata: " + impl->list() + "\n\n";
+          });
+        };
+        co_return std::pair(std::move(head), std::move(stream));
+      });
+  service.on_drain([impl = impl_]() -> asio::awaitable<void> {
+    impl->hub->close();
+    co_return;
+  });
+  export_breakers(service.metrics(),
+                  [impl = impl_]() -> std::vector<BreakerReading>& { return impl->readings; });
+}
+
+}  // namespace stormlog::pipeline
