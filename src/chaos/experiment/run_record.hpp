@@ -42,6 +42,7 @@ struct EventReference {
   std::string key;
   std::uint64_t seq = 0;
   std::optional<Nanoseconds> sent;  // offset from the run's start, where the ledger knows it
+  std::string where = {};  // the stores that lack a lost event, that hold a duplicated one twice
 };
 
 // The ledger read against the sinks.

@@ -14,7 +14,7 @@
 
 // The ledger: what became of each event that the load generator sent. A binary, append-only file;
 // a request is written before it is sent and again when it has ended, so that after a crash of the
-// engine what was under way reads as indeterminate.
+// engine what was under way reads as indeterminate. The format: docs/ledger.md.
 namespace stormlog::chaos {
 
 struct LedgerEvent {
@@ -24,15 +24,18 @@ struct LedgerEvent {
 };
 
 struct LedgerHeader {
-  std::string run;      // mark of the events
+  std::string run;  // mark of the events
   std::uint64_t seed = 0;
-  WallTime started{};   // wall time of offset 0
-  std::string target;   // URL
+  WallTime started{};  // wall time of offset 0
+  std::string target;  // URL
 };
 
+// Records are buffered: those since the last flush() are lost when the process dies.
+//
 // Threads: caller synchronises. Errors: permanent, with the path; the run must then stop.
 class LedgerWriter {
  public:
+  // Errors: also when the file exists: a ledger is never written twice.
   static Result<LedgerWriter> create(const std::filesystem::path& path, const LedgerHeader& header);
 
   // Before the first byte of the request leaves.
@@ -67,7 +70,7 @@ Result<Ledger> read_ledger(const std::filesystem::path& path);
 // One event as a sink holds it.
 struct SinkEvent {
   std::string id;
-  std::string key;   // "" when the sink does not tell
+  std::string key;  // "" when the sink does not tell
   std::optional<std::uint64_t> seq;
 };
 
@@ -76,6 +79,11 @@ class Sink {
  public:
   virtual ~Sink() = default;
   virtual const SinkSpec& spec() const = 0;
+  // Whether read() asks for events of this run alone. Otherwise ids that are not in the ledger are
+  // other runs' and say nothing.
+  virtual bool only_this_run() const { return false; }
+  // Whether events of one key come in the order in which they were stored.
+  virtual bool ordered() const { return true; }
   // Calls back for each event of the run, in the order of storage. Errors when it cannot be read
   // to its end: then nothing may be concluded.
   virtual Result<void> read(const LedgerHeader& run,
@@ -91,6 +99,11 @@ struct FaultWindow {
 };
 
 // Reads all sinks once and compares. `drained` and `why_not` come from the caller, who waited.
+//
+// Every sink with the role `store` must hold each acked event; one that lacks it makes the event
+// lost unless a dead letter queue has it. Events that were sent before, between and after
+// `windows` are counted as windows of these names; an event counts in each window it falls into.
+// When a sink cannot be read, only what the ledger itself knows is filled in.
 Reconciliation reconcile(const Ledger& ledger, const std::vector<std::unique_ptr<Sink>>& sinks,
                          const std::vector<FaultWindow>& windows, bool drained,
                          const std::string& why_not);
