@@ -1,0 +1,127 @@
+# shellcheck shell=bash disable=SC2034 # used by those who source it
+# Which packages Stormlog needs, and which of them are missing. Sourced after lib.sh.
+
+# PACKAGE[|ALTERNATIVE...][ =COMMAND]: the first one that is installed will do; so does the command,
+# wherever it comes from.
+build_packages=(
+  'g++ =g++'
+  'cmake =cmake'
+  'ninja-build =ninja'
+  'ccache =ccache'
+  'pkg-config|pkgconf =pkg-config'
+  'libboost1.81-dev|libboost1.83-dev|libboost1.88-dev|libboost-dev'
+  'libcurl4-openssl-dev|libcurl4-gnutls-dev'
+  'librdkafka-dev'
+  'libpq-dev'
+  'libhiredis-dev'
+  'libsimdjson-dev'
+  'nlohmann-json3-dev'
+  'libyaml-cpp-dev'
+  'libcli11-dev'
+  'libfmt-dev'
+  'libspdlog-dev'
+  'prometheus-cpp-dev'
+  'libssl-dev'
+  'zlib1g-dev'
+  'libzstd-dev'
+  'libgtest-dev'
+  'libgmock-dev'
+  'libbenchmark-dev'
+)
+run_packages=(
+  'postgresql =postgres'
+  'redis-server|valkey-server =redis-server'
+  'redis-tools =redis-cli'
+  'prometheus =prometheus'
+  'openjdk-17-jre-headless|openjdk-21-jre-headless|openjdk-25-jre-headless =java'
+  'curl =curl'
+  'python3 =python3'
+  'procps =ps'
+  'iproute2 =ss'
+)
+# Pinned: another major version formats differently.
+test_packages=('clang-format-14 =clang-format-14')
+fetch_packages=('maven =mvn')
+
+have_command() { command -v "$1" >/dev/null 2>&1; }
+is_debian() { have_command dpkg-query && have_command apt-get; }
+
+# Prints the major version of the java on the PATH, 0 without one.
+java_major() {
+  local text
+  text=$(java -version 2>&1 | head -n 1) || true
+  [[ $text =~ \"([0-9]+) ]] && printf '%s' "${BASH_REMATCH[1]}" || printf 0
+}
+
+# COMMAND of a requirement is there and good enough.
+command_serves() {
+  case $1 in
+    java) have_command java && [[ $(java_major) -ge 17 ]] ;;
+    postgres) find_postgres >/dev/null ;;
+    *) have_command "$1" ;;
+  esac
+}
+
+# missing_packages REQUIREMENT...: prints the name of each missing one, a line each. On Debian the
+# first alternative that apt knows; elsewhere the first, for the commands alone: there the build says
+# which library it misses.
+missing_packages() {
+  local requirement names name command installed=' '
+  if is_debian; then
+    local all=()
+    for requirement in "$@"; do
+      IFS='|' read -ra names <<<"${requirement%% *}"
+      all+=("${names[@]}")
+    done
+    installed=" $(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${all[@]}" 2>/dev/null |
+      awk '$2 == "installed" {print $1}' | tr '\n' ' ') "
+  fi
+  for requirement in "$@"; do
+    command=''
+    if [[ $requirement == *' ='* ]]; then command=${requirement##*=}; fi
+    if [[ -n $command ]] && command_serves "$command"; then continue; fi
+    IFS='|' read -ra names <<<"${requirement%% *}"
+    if is_debian; then
+      for name in "${names[@]}"; do
+        if [[ $installed == *" $name "* ]]; then continue 2; fi
+      done
+      for name in "${names[@]}"; do
+        if apt-cache show --no-all-versions "$name" >/dev/null 2>&1; then break; fi
+        name=${names[0]}
+      done
+      printf '%s\n' "$name"
+    elif [[ -n $command ]]; then
+      printf '%s\n' "${names[0]}"
+    fi
+  done
+}
+
+# Prints the folder above PostgreSQL's bin/, newest version first; fails without one.
+find_postgres() {
+  local folder
+  for folder in $(printf '%s\n' /usr/lib/postgresql/*/ /usr/pgsql-*/ | sort -rV); do
+    if [[ -x $folder/bin/postgres && -x $folder/bin/initdb ]]; then
+      printf '%s\n' "${folder%/}"
+      return 0
+    fi
+  done
+  # Other systems put them on the PATH.
+  if have_command initdb && have_command postgres; then
+    folder=$(dirname -- "$(readlink -f -- "$(command -v postgres)")")
+    printf '%s\n' "${folder%/bin}"
+    return 0
+  fi
+  return 1
+}
+
+# Sets `as_root` to the words that run a command as root; fails where there is no way.
+find_root() {
+  as_root=()
+  if [[ $(id -u) -eq 0 ]]; then return 0; fi
+  # sudo may ask for a password, which takes a terminal.
+  if have_command sudo && { sudo -n true 2>/dev/null || { [[ -t 2 ]] && sudo -v; }; }; then
+    as_root=(sudo)
+    return 0
+  fi
+  return 1
+}
