@@ -17,6 +17,9 @@
 // engine what was under way reads as indeterminate. The format: docs/ledger.md.
 namespace stormlog::chaos {
 
+// The ledger's name in the folder of a run or a load.
+inline constexpr const char* kLedgerFile = "ledger.bin";
+
 struct LedgerEvent {
   Uuid id;
   std::uint32_t key = 0;
