@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Load on the running stack: throughput, latency, codes, and the breaker transitions seen.
+# Load on the stack: throughput, latency, codes, and the breaker transitions seen.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 # shellcheck source=scripts/lib.sh
@@ -9,10 +9,12 @@ usage() {
   cat <<'TEXT'
 Usage: ./load-test.sh [--json] [OPTION...]
 
-Sends events through the gateway at http://127.0.0.1:8080 and prints throughput, latency (p50, p90, p95,
-p99, max), codes and breaker transitions. The stack must be up: build/release/bin/stormlog up
+Sends events through the gateway at http://127.0.0.1:8080 and prints throughput, latency (p50, p90,
+p95, p99, max), codes and breaker transitions; with --json one JSON document on standard output.
 
-By default 100 connections for 30 s, each sending its next event when the last one is answered. Every
+A stack that is up is used and left up. Otherwise it is set up, started, and stopped again at the end.
+
+By default 100 connections for 10 s, each sending its next event when the last one is answered. Every
 option of `stormlog load` can be given and wins over these:
 TEXT
   if [[ -x $bin/stormlog ]]; then
@@ -27,9 +29,6 @@ for word in "$@"; do
     exit 0
   fi
 done
-[[ -x $bin/stormlog ]] || die "Stormlog is not built: run ./setup.sh first"
-curl -fs -m 5 -o /dev/null http://127.0.0.1:8080/livez ||
-  die "the gateway at http://127.0.0.1:8080 does not answer: start the stack with $bin/stormlog up"
 
 has() { # OPTION WORDS...: was it given, as --option or --option=value?
   local option=$1 word
@@ -39,7 +38,31 @@ has() { # OPTION WORDS...: was it given, as --option or --option=value?
   done
   return 1
 }
+
+# Standard output is the result's alone: what happens on the way goes to standard error.
+stop_stack() {
+  local status=$?
+  trap '' INT TERM HUP # a second Ctrl-C must not stop the stopping
+  "$bin/stormlog" down >"$home/logs/load-test-down.log" 2>&1 ||
+    note "stormlog down failed; see $home/logs/load-test-down.log and $bin/stormlog status"
+  exit "$status"
+}
+if ! curl -fs -m 5 -o /dev/null http://127.0.0.1:8080/livez; then
+  ./setup.sh --no-start >&2
+  mkdir -p "$home/logs"
+  # Ctrl-C reaches the load as well, which then ends with what it has measured so far.
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  trap stop_stack EXIT
+  note "Starting the stack"
+  "$bin/stormlog" up >&2
+elif [[ ! -x $bin/stormlog ]]; then
+  die "the gateway answers, but Stormlog is not built: run ./setup.sh --no-start first"
+fi
+
 defaults=()
 has --concurrency "$@" || defaults+=(--concurrency 100)
-has --duration "$@" || defaults+=(--duration 30s)
-exec "$bin/stormlog" load "${defaults[@]}" "$@"
+has --duration "$@" || defaults+=(--duration 10s)
+status=0
+"$bin/stormlog" load "${defaults[@]}" "$@" || status=$?
+exit "$status"
