@@ -30,11 +30,11 @@ struct EventRecord {
   std::int64_t observed_timestamp_ns = 0;  // when the edge received it
   int severity_number = 0;                 // 1 to 24; 0 = unspecified
   std::string severity_text;
-  std::string service;     // resource's service.name
-  std::string body;        // text, or JSON when body_is_json
+  std::string service;  // resource's service.name
+  std::string body;     // text, or JSON when body_is_json
   bool body_is_json = false;
-  std::string trace_id;    // 32 hex digits or ""
-  std::string span_id;     // 16 hex digits or ""
+  std::string trace_id;  // 32 hex digits or ""
+  std::string span_id;   // 16 hex digits or ""
   int trace_flags = 0;
   std::string event_name;
   std::string attributes;  // JSON object

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "pipeline/event/event_fields.hpp"
+#include "pipeline/event/json_walk.hpp"
+
+// Private to this folder's .cpp files.
+namespace stormlog::pipeline {
+
+// Reads one JSON object in our own form into `fields`. Errors of the record are in walk.error().
+simdjson::error_code read_event(ondemand::object& object, JsonWalk& walk, EventFields& fields);
+
+}  // namespace stormlog::pipeline
