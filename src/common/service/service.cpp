@@ -73,6 +73,7 @@ struct Service::Impl {
   std::vector<std::pair<std::string, std::function<bool()>>> checks;
   std::vector<Hook> drain_hooks;
   std::vector<Hook> drained_hooks;
+  std::uint16_t port = 0;  // kept: the server has none once it has closed
   bool draining = false;
 };
 
@@ -226,11 +227,12 @@ Result<void> Service::listen() {
       [this](const http::RequestRecord& record) { impl_->http_metrics.observe(record); });
   if (auto listening = server->listen(impl_->config.listen); !listening.ok()) return listening;
   impl_->server = std::move(server);
+  impl_->port = impl_->server->port();
   return {};
 }
 
 std::uint16_t Service::port() const {
-  return impl_->server ? impl_->server->port() : 0;
+  return impl_->port;
 }
 
 int Service::run() {
@@ -245,9 +247,9 @@ int Service::run() {
     }
   }
   impl_->wait_for_signal();
-  log::info("listening", {{"address", impl_->config.listen},
-                          {"port", impl_->server->port()},
-                          {"version", program_version()}});
+  log::info(
+      "listening",
+      {{"address", impl_->config.listen}, {"port", impl_->port}, {"version", program_version()}});
   impl_->io.run();
   return 0;
 }

@@ -58,7 +58,7 @@ class Service {
   // Opens the listening socket; run() does it where it was not called. Permanent error when the
   // address may not be used or is taken.
   Result<void> listen();
-  // The port that listen() got.
+  // The port that listen() got, also after the end; 0 before.
   std::uint16_t port() const;
 
   // Serves until a signal or request_stop(). Returns the exit code: 0 after an orderly end, 1 when
