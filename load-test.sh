@@ -40,6 +40,7 @@ has() { # OPTION WORDS...: was it given, as --option or --option=value?
 }
 
 # Standard output is the result's alone: what happens on the way goes to standard error.
+# shellcheck disable=SC2317 # reached through the trap
 stop_stack() {
   local status=$?
   trap '' INT TERM HUP # a second Ctrl-C must not stop the stopping

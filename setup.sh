@@ -85,23 +85,27 @@ place_home() {
 # --- steps ------------------------------------------------------------------------------------------
 
 setup_packages() {
-  local wanted=("${build_packages[@]}" "${run_packages[@]}") missing
+  local wanted=("${build_packages[@]}" "${run_packages[@]}") list missing
   if $tests; then wanted+=("${test_packages[@]}"); fi
   if ! scripts/kafka-jars.sh --check "$kafka_version" "$home/dist/kafka-$kafka_version"; then
     wanted+=("${fetch_packages[@]}")
   fi
-  mapfile -t missing < <(missing_packages "${wanted[@]}")
-  if [[ ${#missing[@]} -eq 0 ]]; then
+  # In two steps: a failure inside <(…) would go unseen, and read as nothing missing.
+  list=$(missing_packages "${wanted[@]}")
+  if [[ -z $list ]]; then
     echo "nothing is missing"
     return
   fi
-  echo "missing: ${missing[*]}"
+  mapfile -t missing <<<"$list"
+  list=$(pick_packages "${missing[@]}")
+  list=${list//$'\n'/ }
+  echo "missing: $list"
   if ! is_debian; then
     hint "This is not Debian or Ubuntu. Install what your system calls these, then run $0 again:" \
-      "  ${missing[*]}"
+      "  $list"
     return 1
   fi
-  hint "As root: apt-get update && apt-get install --no-install-recommends ${missing[*]}" \
+  hint "As root: apt-get update && apt-get install --no-install-recommends $list" \
     "Then run $0 again."
   if $offline; then
     echo "packages are missing, and --offline forbids to fetch them"
@@ -113,9 +117,9 @@ setup_packages() {
   fi
   "${as_root[@]}" bash scripts/apt-install.sh "${missing[@]}"
   hash -r
-  mapfile -t missing < <(missing_packages "${wanted[@]}")
-  if [[ ${#missing[@]} -gt 0 ]]; then
-    echo "still missing after the installation: ${missing[*]}"
+  list=$(missing_packages "${wanted[@]}")
+  if [[ -n $list ]]; then
+    echo "still missing after the installation: ${list//$'\n'/ }"
     return 1
   fi
 }
@@ -137,7 +141,10 @@ setup_user() {
 setup_postgresql() {
   local folder major data=$home/data/postgresql/db/PG_VERSION
   hint "Install PostgreSQL's server programs (Debian: apt-get install postgresql)."
-  folder=$(find_postgres)
+  if ! folder=$(find_postgres); then
+    echo "there is no initdb and postgres under /usr/lib/postgresql, nor on the PATH"
+    return 1
+  fi
   major=$("$folder/bin/postgres" --version | grep -o '[0-9]*' | head -n 1)
   if [[ -f $data && $(cat "$data") != "$major" ]]; then
     local kept

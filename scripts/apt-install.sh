@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Installs packages as root without side effects: scripts/apt-install.sh PACKAGE...
+# Installs packages as root without side effects: scripts/apt-install.sh PACKAGE[|ALTERNATIVE]...
 #
 # Debian starts a server as soon as it is installed, and gives PostgreSQL a first database. Stormlog
 # runs instances of its own and leaves the system's alone: for the time of the installation the
 # servers' start is denied, and what was installed here for the first time is not started at boot.
 # A server that was installed before is not touched.
 set -euo pipefail
+# shellcheck source=scripts/packages.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/packages.sh"
 
 if [[ $# -eq 0 || $1 == --help ]]; then
   sed -n '2,7s/^# \{0,1\}//p' "$0"
@@ -55,7 +57,10 @@ fi
 apt=(apt-get -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
 # A mirror that does not answer is no reason to stop: the packages may be in apt's cache.
 "${apt[@]}" update || echo "warning: apt-get update failed; going on with the lists at hand" >&2
-"${apt[@]}" install --no-install-recommends "$@"
+# Which of the alternatives there are, only the lists of now can tell.
+list=$(pick_packages "$@")
+mapfile -t packages <<<"$list"
+"${apt[@]}" install --no-install-recommends "${packages[@]}"
 
 if command -v systemctl >/dev/null 2>&1; then
   for server in "${new_servers[@]}"; do

@@ -62,8 +62,12 @@ if ! is_good "$cache"; then
   fetch() { # MAVEN OPTION...
     rm -rf "$work/jars"
     echo "mvn $*"
+    # Into the log without its colour codes, and without its advice on how to debug Maven.
     mvn -B -q -f "$pom" -DincludeScope=runtime -DoutputDirectory="$work/jars" "$@" \
-      dependency:copy-dependencies && is_good "$work/jars"
+      dependency:copy-dependencies 2>&1 |
+      sed -e $'s/\e\\[[0-9;]*m//g' -e '/^\[ERROR\] *$/d' -e '/full stack trace/d' -e '/Re-run Maven/d' \
+        -e '/For more information/d' -e '/^\[ERROR\] \[Help/d' &&
+      is_good "$work/jars"
   }
   # First without the network, from what Maven has; then with it; then past a local repository that
   # holds something damaged.

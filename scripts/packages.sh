@@ -62,37 +62,51 @@ command_serves() {
   esac
 }
 
-# missing_packages REQUIREMENT...: prints the name of each missing one, a line each. On Debian the
-# first alternative that apt knows; elsewhere the first, for the commands alone: there the build says
-# which library it misses.
+# missing_packages REQUIREMENT...: prints the packages of each missing one, alternatives as they are,
+# a line each. Elsewhere than on Debian only commands are looked for: there the build says which
+# library it misses.
 missing_packages() {
-  local requirement names name command installed=' '
+  local requirement names name command all=() installed=' '
   if is_debian; then
-    local all=()
     for requirement in "$@"; do
       IFS='|' read -ra names <<<"${requirement%% *}"
       all+=("${names[@]}")
     done
-    installed=" $(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${all[@]}" 2>/dev/null |
+    # dpkg-query fails when it does not know one of the names, and prints the others all the same.
+    installed=" $({ dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${all[@]}" 2>/dev/null || true; } |
       awk '$2 == "installed" {print $1}' | tr '\n' ' ') "
   fi
   for requirement in "$@"; do
     command=''
     if [[ $requirement == *' ='* ]]; then command=${requirement##*=}; fi
     if [[ -n $command ]] && command_serves "$command"; then continue; fi
-    IFS='|' read -ra names <<<"${requirement%% *}"
     if is_debian; then
+      IFS='|' read -ra names <<<"${requirement%% *}"
       for name in "${names[@]}"; do
         if [[ $installed == *" $name "* ]]; then continue 2; fi
       done
-      for name in "${names[@]}"; do
-        if apt-cache show --no-all-versions "$name" >/dev/null 2>&1; then break; fi
-        name=${names[0]}
-      done
-      printf '%s\n' "$name"
-    elif [[ -n $command ]]; then
-      printf '%s\n' "${names[0]}"
+    elif [[ -z $command ]]; then
+      continue
     fi
+    printf '%s\n' "${requirement%% *}"
+  done
+}
+
+# pick_packages A[|B...]...: of each the first that this system's lists offer, else the first.
+pick_packages() {
+  local alternatives names name offered=' '
+  if is_debian; then
+    IFS='|' read -ra names <<<"$(IFS='|'; echo "$*")"
+    offered=" $({ apt-cache show --no-all-versions "${names[@]}" 2>/dev/null || true; } |
+      awk '$1 == "Package:" {print $2}' | tr '\n' ' ') "
+  fi
+  for alternatives in "$@"; do
+    IFS='|' read -ra names <<<"$alternatives"
+    for name in "${names[@]}"; do
+      if [[ $offered == *" $name "* ]]; then break; fi
+      name=${names[0]}
+    done
+    printf '%s\n' "$name"
   done
 }
 
