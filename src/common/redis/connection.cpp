@@ -28,9 +28,6 @@ Reply convert(const redisReply& reply) {
       out.integer = reply.integer;
       break;
     case REDIS_REPLY_ARRAY:
-    case REDIS_REPLY_MAP:
-    case REDIS_REPLY_SET:
-    case REDIS_REPLY_PUSH:
       out.type = Reply::Type::array;
       out.elements.reserve(reply.elements);
       for (std::size_t i = 0; i < reply.elements; ++i) {
