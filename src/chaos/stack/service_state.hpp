@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,6 +52,23 @@ struct StackState {
 // Empty services and no supervisor when the stack was never started or is down.
 Result<StackState> read_stack_state(const std::filesystem::path& home);
 
+// A step of one service on the way up or down.
+struct StackProgress {
+  std::string service;
+  ServicePhase phase = ServicePhase::stopped;
+  std::chrono::milliseconds elapsed{0};  // since the service was told to start or stop
+  pid_t pid = 0;
+  std::string note;  // what went wrong on the way: "signal 9 (SIGKILL)"
+};
+using OnStackProgress = std::function<void(const StackProgress&)>;
+
+struct UpRequest {
+  std::vector<std::string> services;  // with what they depend on; empty = all
+  std::vector<std::string> profiles;  // empty = those that it runs with
+  document::Variables variables;
+  bool wait = true;  // until they are healthy; else until they may be started
+};
+
 // Commands to the running supervisor, over its unix socket HOME/state/supervisor.sock.
 //
 // Blocking: at most `timeout`.
@@ -60,6 +78,11 @@ class SupervisorClient {
   explicit SupervisorClient(std::filesystem::path home) : home_(std::move(home)) {}
 
   bool running() const;
+  // Starts services and waits until all of them are healthy. Permanent error with all reasons when
+  // the preflight fails or one gives up. Blocking: as long as start periods and back-off allow.
+  Result<void> up(const UpRequest& request, const OnStackProgress& progress) const;
+  // Stops everything, then the supervisor ends. Blocking: as long as the stop timeouts allow.
+  Result<void> down(const OnStackProgress& progress) const;
   // Restarts and waits until it is healthy again.
   Result<void> restart(const std::string& service, std::chrono::milliseconds timeout);
   // Keeps an ended service down until release() or until the TTL is over, whichever is first.
@@ -69,7 +92,8 @@ class SupervisorClient {
   Result<void> release(const std::string& service, const std::string& fault_id);
 
  private:
-  Result<std::string> call(const std::string& line, std::chrono::milliseconds timeout) const;
+  Result<std::string> call(const std::string& line, std::chrono::milliseconds timeout,
+                           const OnStackProgress& progress = {}) const;
   std::filesystem::path home_;
 };
 

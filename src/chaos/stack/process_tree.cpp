@@ -1,0 +1,101 @@
+#include "chaos/stack/process_tree.hpp"
+
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <set>
+#include <sstream>
+
+#include "common/base/file.hpp"
+
+namespace stormlog::chaos {
+namespace {
+
+struct Entry {
+  pid_t pid = 0;
+  char state = '?';
+  pid_t parent = 0;
+  pid_t group = 0;
+  pid_t session = 0;
+  std::uint64_t start_ticks = 0;
+};
+
+// Source: proc(5), /proc/PID/stat: fields count from the last bracket.
+std::vector<Entry> all_processes() {
+  std::vector<Entry> entries;
+  std::error_code code;
+  for (const auto& folder : std::filesystem::directory_iterator("/proc", code)) {
+    const std::string name = folder.path().filename().string();
+    Entry entry;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), entry.pid);
+    if (error != std::errc() || end != name.data() + name.size()) continue;
+    const auto text = file::read(folder.path() / "stat");
+    const std::size_t bracket = text.ok() ? text->rfind(')') : std::string::npos;
+    if (bracket == std::string::npos) continue;
+    std::istringstream fields(text->substr(bracket + 1));
+    std::string skipped;
+    fields >> entry.state >> entry.parent >> entry.group >> entry.session;
+    for (int field = 7; field < 22; ++field) fields >> skipped;
+    if (fields >> entry.start_ticks) entries.push_back(entry);
+  }
+  return entries;
+}
+
+bool lives(const Entry& entry) {
+  return entry.state != 'Z' && entry.state != 'X';
+}
+
+}  // namespace
+
+std::vector<ProcessIdentity> members_of(const ProcessIdentity& leader) {
+  const std::vector<Entry> entries = all_processes();
+  for (const auto& entry : entries) {
+    if (entry.pid == leader.pid && entry.start_ticks != leader.start_ticks) return {};
+  }
+  std::set<pid_t> family = {leader.pid};
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (const auto& entry : entries) {
+      const bool belongs =
+          entry.group == leader.pid || entry.session == leader.pid || family.contains(entry.parent);
+      if (belongs && family.insert(entry.pid).second) grew = true;
+    }
+  }
+  std::vector<ProcessIdentity> members;
+  for (const auto& entry : entries) {
+    if (entry.pid == leader.pid || !family.contains(entry.pid) || !lives(entry)) continue;
+    members.push_back({entry.pid, entry.start_ticks, leader.boot_id});
+  }
+  return members;
+}
+
+std::vector<Child> children_of(pid_t parent) {
+  std::vector<Child> children;
+  for (const auto& entry : all_processes()) {
+    if (entry.parent != parent || !lives(entry)) continue;
+    const auto identity = process::identify(entry.pid);
+    if (identity.ok() && identity->start_ticks == entry.start_ticks) {
+      children.push_back({*identity, entry.session});
+    }
+  }
+  return children;
+}
+
+std::string environment_value(pid_t pid, const std::string& name) {
+  const auto text = file::read("/proc/" + std::to_string(pid) + "/environ");
+  if (!text.ok()) return {};
+  std::istringstream entries(*text);
+  for (std::string entry; std::getline(entries, entry, '\0');) {
+    if (entry.starts_with(name + "=")) return entry.substr(name.size() + 1);
+  }
+  return {};
+}
+
+std::string describe_process(const ProcessIdentity& identity) {
+  auto name = file::read("/proc/" + std::to_string(identity.pid) + "/comm");
+  std::string text = name.ok() ? *name : "a process";
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text + " (PID " + std::to_string(identity.pid) + ")";
+}
+
+}  // namespace stormlog::chaos
