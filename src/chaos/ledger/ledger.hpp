@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "chaos/experiment/run_record.hpp"
@@ -69,6 +70,8 @@ struct Ledger {
 
 // Errors: not a ledger, another version, or damaged in the middle (with the offset).
 Result<Ledger> read_ledger(const std::filesystem::path& path);
+// The same from the content of a file; `name` is for messages.
+Result<Ledger> parse_ledger(std::string_view content, const std::string& name);
 
 // One event as a sink holds it.
 struct SinkEvent {

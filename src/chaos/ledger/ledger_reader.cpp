@@ -156,7 +156,11 @@ class LedgerReader {
 Result<Ledger> read_ledger(const std::filesystem::path& path) {
   Result<std::string> content = file::read(path);
   if (!content) return content.error();
-  return LedgerReader(*content, path.string()).read();
+  return parse_ledger(*content, path.string());
+}
+
+Result<Ledger> parse_ledger(std::string_view content, const std::string& name) {
+  return LedgerReader(content, name).read();
 }
 
 }  // namespace stormlog::chaos

@@ -4,8 +4,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <fstream>
-
 namespace stormlog::chaos {
 namespace {
 
@@ -48,8 +46,7 @@ class LedgerFile : public ::testing::Test {
   }
 
   Result<Ledger> read_bytes(const std::string& bytes) {
-    std::ofstream(path_, std::ios::binary | std::ios::trunc) << bytes;
-    return read_ledger(path_);
+    return parse_ledger(bytes, path_.string());
   }
 
   std::filesystem::path folder_;

@@ -1,9 +1,7 @@
-#include <hiredis/hiredis.h>
-
 #include <algorithm>
 
 #include "chaos/ledger/json_fields.hpp"
-#include "chaos/ledger/redis_reader.hpp"
+#include "chaos/ledger/redis_scan.hpp"
 #include "chaos/ledger/run_mark.hpp"
 #include "chaos/ledger/sinks.hpp"
 
@@ -24,28 +22,26 @@ class RedisKeysSink final : public Sink {
   Result<void> read(const LedgerHeader& run,
                     const std::function<void(SinkEvent&&)>& on_event) override {
     if (Result<void> usable = check_run_mark(run.run); !usable) return usable;
-    Result<RedisReader> redis = RedisReader::connect(spec_.connection);
+    Result<redis::Connection> redis = connect_to_read(spec_.connection);
     if (!redis) return redis.error();
-    const Result<std::vector<std::string>> keys = redis->keys(with_run(spec_.source, run.run));
+    const Result<std::vector<std::string>> keys =
+        scan_keys(*redis, with_run(spec_.source, run.run));
     if (!keys) return keys.error();
     for (std::size_t at = 0; at < keys->size(); at += kPage) {
       std::vector<std::string> words = {"MGET"};
       const std::size_t end = std::min(at + kPage, keys->size());
       for (std::size_t i = at; i < end; ++i) words.push_back((*keys)[i]);
-      Result<RedisReply> values = redis->command(words);
+      const Result<redis::Reply> values = redis->command(words);
       if (!values) return values.error();
-      for (std::size_t i = 0; i < (*values)->elements; ++i) {
-        take(*(*values)->element[i], on_event);
-      }
+      for (const redis::Reply& value : values->elements) take(value, on_event);
     }
     return {};
   }
 
  private:
-  void take(const redisReply& value, const std::function<void(SinkEvent&&)>& on_event) {
+  void take(const redis::Reply& value, const std::function<void(SinkEvent&&)>& on_event) {
     // Nil: another type, or gone since.
-    if (value.type != REDIS_REPLY_STRING) return;
-    if (!json_.parse({value.str, value.len})) return;
+    if (value.nil() || !json_.parse(value.text)) return;
     std::optional<std::string> id = json_.text(spec_.id_field);
     if (!id) return;  // somebody else's value
     SinkEvent event;

@@ -1,7 +1,5 @@
-#include <hiredis/hiredis.h>
-
 #include "chaos/ledger/json_fields.hpp"
-#include "chaos/ledger/redis_reader.hpp"
+#include "chaos/ledger/redis_scan.hpp"
 #include "chaos/ledger/run_mark.hpp"
 #include "chaos/ledger/sinks.hpp"
 
@@ -10,10 +8,6 @@ namespace stormlog::chaos {
 namespace {
 
 constexpr std::size_t kPage = 1000;
-
-std::string_view text_of(const redisReply& reply) {
-  return {reply.str, reply.len};
-}
 
 class RedisStreamSink final : public Sink {
  public:
@@ -25,9 +19,10 @@ class RedisStreamSink final : public Sink {
   Result<void> read(const LedgerHeader& run,
                     const std::function<void(SinkEvent&&)>& on_event) override {
     if (Result<void> usable = check_run_mark(run.run); !usable) return usable;
-    Result<RedisReader> redis = RedisReader::connect(spec_.connection);
+    Result<redis::Connection> redis = connect_to_read(spec_.connection);
     if (!redis) return redis.error();
-    const Result<std::vector<std::string>> streams = redis->keys(with_run(spec_.source, run.run));
+    const Result<std::vector<std::string>> streams =
+        scan_keys(*redis, with_run(spec_.source, run.run));
     if (!streams) return streams.error();
     for (const std::string& stream : *streams) {
       if (Result<void> done = read_stream(*redis, stream, on_event); !done) {
@@ -38,25 +33,24 @@ class RedisStreamSink final : public Sink {
   }
 
  private:
-  Result<void> read_stream(RedisReader& redis, const std::string& stream,
+  Result<void> read_stream(redis::Connection& redis, const std::string& stream,
                            const std::function<void(SinkEvent&&)>& on_event) {
     std::string from = "-";
     for (;;) {
-      Result<RedisReply> page =
+      Result<redis::Reply> page =
           redis.command({"XRANGE", stream, from, "+", "COUNT", std::to_string(kPage)});
       if (!page) return page.error();
-      const redisReply& entries = **page;
-      for (std::size_t i = 0; i < entries.elements; ++i) take(*entries.element[i], on_event);
-      if (entries.elements < kPage) return {};
+      for (const redis::Reply& entry : page->elements) take(entry, on_event);
+      if (page->elements.size() < kPage) return {};
       // "(": behind the last one that was read.
-      from = "(" + std::string(text_of(*entries.element[entries.elements - 1]->element[0]));
+      from = "(" + page->elements.back().elements.at(0).text;
     }
   }
 
   // An entry is its id and a flat list of fields and values.
-  void take(const redisReply& entry, const std::function<void(SinkEvent&&)>& on_event) {
-    if (entry.elements != 2) return;
-    const redisReply& fields = *entry.element[1];
+  void take(const redis::Reply& entry, const std::function<void(SinkEvent&&)>& on_event) {
+    if (entry.elements.size() != 2) return;
+    const std::vector<redis::Reply>& fields = entry.elements[1].elements;
     std::optional<std::string> id = field(fields, spec_.id_field);
     if (!id) return;  // somebody else's entry
     SinkEvent event;
@@ -67,13 +61,14 @@ class RedisStreamSink final : public Sink {
   }
 
   // The field of that name; or, by JSON pointer, from the first value that has it.
-  std::optional<std::string> field(const redisReply& fields, const std::string& name) {
+  std::optional<std::string> field(const std::vector<redis::Reply>& fields,
+                                   const std::string& name) {
     if (name.empty()) return std::nullopt;
     const bool pointer = name.front() == '/';
-    for (std::size_t i = 0; i + 1 < fields.elements; i += 2) {
-      const std::string_view value = text_of(*fields.element[i + 1]);
+    for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
+      const std::string& value = fields[i + 1].text;
       if (!pointer) {
-        if (text_of(*fields.element[i]) == name) return std::string(value);
+        if (fields[i].text == name) return value;
         continue;
       }
       if (!value.starts_with('{') || !json_.parse(value)) continue;

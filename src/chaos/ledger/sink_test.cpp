@@ -8,6 +8,7 @@
 namespace stormlog::chaos {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 TEST(RunMark, RefusesWhatCouldEndALiteral) {
@@ -79,7 +80,7 @@ TEST(MakeSink, WhatRefusesConnectionsCannotBeRead) {
   spec.id_field = "id";
   spec.connection = "redis://127.0.0.1:1/0";
   EXPECT_THAT((*make_sink(spec))->read(run, ignore).error().message,
-              HasSubstr("Redis at 127.0.0.1:1: Connection refused"));
+              AllOf(HasSubstr("127.0.0.1:1"), HasSubstr("Connection refused")));
   spec.connection = "rediss://u:secret@host/0";
   const std::string message = (*make_sink(spec))->read(run, ignore).error().message;
   EXPECT_THAT(message, HasSubstr("TLS"));
