@@ -19,7 +19,8 @@ struct Sink {
   std::string service = "stormlog";
   Format format = Format::text;
   std::atomic<Level> level{Level::info};
-  std::mutex mutex;  // keeps lines whole where write(2) takes a part only
+  // Guards service and format, and keeps lines whole where write(2) takes a part only.
+  std::mutex mutex;
 };
 
 Sink& sink() {
@@ -184,6 +185,7 @@ std::string text_line(std::string_view service, std::string_view timestamp, Leve
 
 void init(std::string service, Level level, Format format) {
   Sink& to = sink();
+  const std::lock_guard lock(to.mutex);
   to.service = std::move(service);
   to.format = format;
   to.level.store(level, std::memory_order_release);
@@ -199,11 +201,11 @@ std::string format_line(Format format, std::string_view service, std::string_vie
 void write(Level level, std::string_view message, std::initializer_list<Field> fields) {
   Sink& to = sink();
   if (level < to.level.load(std::memory_order_acquire) || level == Level::off) return;
+  const std::lock_guard lock(to.mutex);
   const std::string timestamp = units::format_rfc3339(SystemClock::instance().wall_now());
   std::string line = format_line(to.format, to.service, timestamp, level, message, fields);
   line += '\n';
   std::string_view rest = line;
-  const std::lock_guard lock(to.mutex);
   while (!rest.empty()) {
     const ssize_t n = ::write(STDERR_FILENO, rest.data(), rest.size());
     if (n < 0 && errno == EINTR) continue;

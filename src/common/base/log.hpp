@@ -11,7 +11,7 @@
 //   {"ts":"2026-01-31T12:00:00.123Z","level":"info","service":"api-gateway","msg":"…","key":value}
 // or readable text where a person runs it. Never log secrets: fields are written as they are.
 //
-// Threads: thread-safe once init() has returned.
+// Threads: thread-safe.
 namespace stormlog::log {
 
 enum class Level { debug, info, warn, error, off };

@@ -186,7 +186,6 @@ TEST_F(ServiceTest, StuckHookDelaysTheEndByTheTimeoutOnly) {
   start();
   EXPECT_EQ(stop(), 0);
   EXPECT_TRUE(later);
-  service_.reset();
 }
 
 TEST_F(ServiceTest, HookThatThrowsDoesNotStopTheOthers) {
