@@ -32,16 +32,19 @@ consumer=http://127.0.0.1:8082
 passfile=$home/data/postgresql/pgpass
 work=$(mktemp -d)
 
-# What this test started it stops; the services that ran before go on.
-started=()
+# What this test started it stops: the stack is left as it was found.
+found='' started=false
 # shellcheck disable=SC2317 # reached through the trap
 cleanup() {
   local status=$?
   trap '' INT TERM HUP
   rm -rf "$work"
-  if ! $keep && [[ ${#started[@]} -gt 0 ]]; then
-    "$bin/stormlog" down --only "$(IFS=,; echo "${started[*]}")" >/dev/null ||
-      note "stormlog down failed; see $bin/stormlog status"
+  if $started && ! $keep; then
+    "$bin/stormlog" down >/dev/null 2>&1 || note "stormlog down failed; see $bin/stormlog status"
+    if [[ -n $found ]]; then
+      "$bin/stormlog" up --only "$found" >/dev/null 2>&1 ||
+        note "stormlog up --only $found failed; see $bin/stormlog status"
+    fi
   fi
   exit "$status"
 }
@@ -76,12 +79,14 @@ until_true() {
   done
 }
 
-running_services() {
+# Of the services that are up, "all" or the names with commas; nothing when none is.
+services_up() {
   "$bin/stormlog" status --json | python3 -c '
 import json, sys
-for service in json.load(sys.stdin)["services"]:
-    if service["phase"] not in ("stopped", "failed"):
-        print(service["name"])'
+services = json.load(sys.stdin)["services"]
+up = [one["name"] for one in services if one["phase"] not in ("stopped", "failed")]
+# Those of profiles that are not active are never up, and are not in the list.
+print("all" if len(up) == len(services) else ",".join(up))'
 }
 
 stack_up() {
@@ -190,11 +195,9 @@ stored_once_still() {
 }
 
 say "End-to-end test"
-before=$(running_services 2>/dev/null || true)
+found=$(services_up) || die "stormlog status failed"
+if [[ $found != all ]]; then started=true; fi
 check 'the stack is up' stack_up
-while read -r service; do
-  if [[ -n $service ]] && ! grep -qxF -- "$service" <<<"$before"; then started+=("$service"); fi
-done < <(running_services)
 check 'api-gateway is healthy' healthy "$gateway"
 check 'log-producer is healthy' healthy "$producer"
 check 'log-consumer is healthy' healthy "$consumer"
