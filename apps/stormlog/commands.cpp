@@ -8,6 +8,7 @@ std::unique_ptr<Command> make_restart();
 std::unique_ptr<Command> make_status();
 std::unique_ptr<Command> make_supervise();
 std::unique_ptr<Command> make_up();
+std::unique_ptr<Command> make_verify();
 
 std::vector<std::unique_ptr<Command>> make_commands() {
   // In the order of `stormlog --help`.
@@ -17,6 +18,7 @@ std::vector<std::unique_ptr<Command>> make_commands() {
       make_status,   //
       make_restart,  //
       make_logs,     //
+      make_verify,   //
       make_supervise,
   };
   std::vector<std::unique_ptr<Command>> commands;

@@ -67,6 +67,11 @@ std::string windows_text(const std::vector<Reconciliation::Window>& windows) {
   return text;
 }
 
+// Each acked event is one of these three once the sinks were read.
+bool sinks_unread(const Reconciliation& result) {
+  return !result.complete && result.delivered + result.dead_lettered + result.lost < result.acked;
+}
+
 }  // namespace
 
 Json to_json(const Reconciliation& result) {

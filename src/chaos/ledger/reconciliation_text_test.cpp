@@ -45,6 +45,14 @@ TEST(ReconciliationText, TellsCountsWindowsAndTheFirstFew) {
   EXPECT_THAT(text, Not(HasSubstr("not in the ledger")));
 }
 
+TEST(ReconciliationText, SaysSoWhenTheSinksWereNotRead) {
+  Reconciliation result;
+  result.sent = result.acked = 5;
+  EXPECT_THAT(to_text(result), HasSubstr("not known"));
+  result.lost = 5;  // read, but not drained
+  EXPECT_THAT(to_text(result), HasSubstr("5 lost"));
+}
+
 TEST(ReconciliationText, JsonHasAllOfIt) {
   Reconciliation result = sample();
   nlohmann::ordered_json json = to_json(result);
