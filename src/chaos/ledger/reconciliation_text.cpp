@@ -116,11 +116,15 @@ std::string to_text(const Reconciliation& result) {
   std::string text =
       fmt::format("  {:<12}{}: {} acked, {} rejected, {} indeterminate, {} unsent\n", "sent",
                   result.sent, result.acked, result.rejected, result.indeterminate, result.unsent);
-  text +=
-      fmt::format("  {:<12}{} delivered, {} dead-lettered, {} lost, {} duplicated, {}\n", "found",
-                  result.delivered, result.dead_lettered, result.lost, result.duplicated,
-                  result.order_known ? fmt::format("{} reordered", result.reordered)
-                                     : std::string("order not known"));
+  if (sinks_unread(result)) {
+    text += fmt::format("  {:<12}not known\n", "found");
+  } else {
+    text +=
+        fmt::format("  {:<12}{} delivered, {} dead-lettered, {} lost, {} duplicated, {}\n", "found",
+                    result.delivered, result.dead_lettered, result.lost, result.duplicated,
+                    result.order_known ? fmt::format("{} reordered", result.reordered)
+                                       : std::string("order not known"));
+  }
   const auto also = [&text](std::uint64_t count, const char* what) {
     if (count > 0) text += fmt::format("  {:<12}{} {}\n", "", count, what);
   };
