@@ -48,21 +48,28 @@ cleanup() {
   fi
   exit "$status"
 }
-# While the experiment runs, Ctrl-C reaches it as well: it heals and ends with its own code.
-trap 'exit 130' INT
+# Ctrl-C reaches what runs in the foreground as well: the experiment heals and ends with its own code,
+# which is then this script's.
+interrupted=false
+trap 'interrupted=true' INT
 trap 'exit 143' TERM HUP
+unless_interrupted() {
+  if $interrupted; then exit 130; fi
+}
 
 ./setup.sh --no-start
+unless_interrupted
 trap cleanup EXIT
 mkdir -p "$home/logs"
 say ''
 say "Starting the stack"
 "$bin/stormlog" up
+unless_interrupted
 say ''
 status=0
 "$bin/stormlog" run "$experiment" || status=$?
 say ''
-if $keep; then
+if $keep && ! $interrupted; then
   stay_up=true
   cat <<TEXT
 The stack is up; \`build/release/bin/stormlog down\` stops it.

@@ -194,7 +194,8 @@ start_infrastructure() {
     services=zookeeper,$services
     profile=(--profile zookeeper)
   fi
-  hint "The servers' logs: $home/logs. What runs: $bin/stormlog status. Stop all: $bin/stormlog down"
+  hint "The servers' logs: $home/logs. What runs: $bin/stormlog status. Stop all: $bin/stormlog down" \
+    "To change between KRaft and ZooKeeper, start from empty data: $bin/stormlog down --wipe"
   "$bin/stormlog" up "${profile[@]}" --only "$services"
 }
 

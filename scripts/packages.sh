@@ -132,8 +132,8 @@ find_postgres() {
 find_root() {
   as_root=()
   if [[ $(id -u) -eq 0 ]]; then return 0; fi
-  # sudo may ask for a password, which takes a terminal.
-  if have_command sudo && { sudo -n true 2>/dev/null || { [[ -t 2 ]] && sudo -v; }; }; then
+  # sudo may ask for a password, which takes a terminal; standard error is a log by now.
+  if have_command sudo && { sudo -n true || { { : </dev/tty; } && sudo -v; }; } 2>/dev/null; then
     as_root=(sudo)
     return 0
   fi
