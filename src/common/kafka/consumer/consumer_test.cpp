@@ -1,0 +1,244 @@
+// The group member against librdkafka's mock cluster: what it reads, when, and after whom. The mock
+// is no Kafka; durability is proven elsewhere.
+
+#include "common/kafka/consumer/consumer.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include <chrono>
+#include <set>
+
+namespace stormlog::kafka {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::UnorderedElementsAre;
+
+constexpr const char* kTopic = "logs";
+
+// A cluster of one broker inside a producer that is also used to fill it.
+class MockCluster {
+ public:
+  explicit MockCluster(int partitions) {
+    char why[256];
+    rd_kafka_conf_t* conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "test.mock.num.brokers", "1", why, sizeof why);
+    rd_kafka_conf_set(conf, "linger.ms", "0", why, sizeof why);
+    producer_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+    cluster_ = rd_kafka_handle_mock_cluster(producer_);
+    rd_kafka_mock_topic_create(cluster_, kTopic, partitions, 1);
+  }
+  ~MockCluster() { rd_kafka_destroy(producer_); }
+
+  std::string brokers() const { return rd_kafka_mock_cluster_bootstraps(cluster_); }
+  rd_kafka_mock_cluster_t* get() const { return cluster_; }
+
+  void produce(int partition, int from, int to) {
+    for (int i = from; i < to; ++i) {
+      const std::string value = std::to_string(i);
+      ASSERT_EQ(
+          rd_kafka_producev(producer_, RD_KAFKA_V_TOPIC(kTopic), RD_KAFKA_V_PARTITION(partition),
+                            RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()),
+                            RD_KAFKA_V_HEADER("id", "x7", 2),
+                            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
+          RD_KAFKA_RESP_ERR_NO_ERROR);
+    }
+    ASSERT_EQ(rd_kafka_flush(producer_, 10'000), RD_KAFKA_RESP_ERR_NO_ERROR);
+  }
+
+ private:
+  rd_kafka_t* producer_;
+  rd_kafka_mock_cluster_t* cluster_;
+};
+
+struct Listener final : RebalanceListener {
+  void on_assigned(const std::vector<int>& partitions) override { assigned = partitions; }
+  void on_revoked(const std::vector<int>& partitions, bool was_lost) override {
+    revoked.insert(revoked.end(), partitions.begin(), partitions.end());
+    assigned.clear();
+    lost = lost || was_lost;
+  }
+  std::vector<int> assigned;
+  std::vector<int> revoked;
+  bool lost = false;
+};
+
+struct Member {
+  explicit Member(const MockCluster& cluster, const std::string& instance = "") {
+    ConsumerConfig config;
+    config.brokers = cluster.brokers();
+    config.topic = kTopic;
+    config.group = "group";
+    config.instance_id = instance;
+    config.extra = {{"group.protocol.type", "consumer"}};
+    auto made = Consumer::create(config, listener);
+    EXPECT_TRUE(made.ok()) << (made.ok() ? "" : made.error().message);
+    consumer = std::move(*made);
+  }
+  // Polls until `done` holds; what was read is added to `read`.
+  bool poll_until(const std::function<bool()>& done) {
+    const auto end = std::chrono::steady_clock::now() + 30s;
+    while (!done()) {
+      if (std::chrono::steady_clock::now() > end) return false;
+      Result<std::optional<Message>> polled = consumer->poll(20ms);
+      if (!polled) errors.insert(polled.error().code);
+      if (polled.ok() && polled->has_value()) {
+        read[(*polled)->partition()].push_back((*polled)->offset());
+        last_payload = std::string((*polled)->payload());
+        last_header = std::string((*polled)->header("id"));
+      }
+    }
+    return true;
+  }
+  Listener listener;
+  std::unique_ptr<Consumer> consumer;
+  std::map<int, std::vector<std::int64_t>> read;
+  std::set<std::string> errors;
+  std::string last_payload;
+  std::string last_header;
+};
+
+TEST(KafkaConsumer, ReadsNothingBeforeItIsStartedAndThenFromThatOffset) {
+  MockCluster cluster(2);
+  cluster.produce(0, 0, 10);
+  cluster.produce(1, 0, 10);
+  Member member(cluster);
+  ASSERT_TRUE(member.poll_until([&] { return !member.listener.assigned.empty(); }));
+  EXPECT_THAT(member.listener.assigned, UnorderedElementsAre(0, 1));
+  // Started, partition 0 is read; partition 1, whose records came first, is not.
+  ASSERT_TRUE(member.consumer->start({{0, 7}}).ok());
+  ASSERT_TRUE(member.poll_until([&] { return member.read[0].size() == 3; }));
+  EXPECT_THAT(member.read[0], ElementsAre(7, 8, 9));
+  EXPECT_TRUE(member.read[1].empty());
+  EXPECT_EQ(member.last_payload, "9");
+  EXPECT_EQ(member.last_header, "x7");
+}
+
+TEST(KafkaConsumer, StartingOnePartitionLeavesTheOthersWhereTheyAre) {
+  MockCluster cluster(2);
+  cluster.produce(0, 0, 50);
+  cluster.produce(1, 0, 5);
+  Member member(cluster);
+  ASSERT_TRUE(member.poll_until([&] { return !member.listener.assigned.empty(); }));
+  ASSERT_TRUE(member.consumer->start({{0, 0}}).ok());
+  ASSERT_TRUE(member.poll_until([&] { return member.read[0].size() == 20; }));
+  ASSERT_TRUE(member.consumer->start({{1, 3}}).ok());
+  ASSERT_TRUE(
+      member.poll_until([&] { return member.read[0].size() >= 50 && member.read[1].size() >= 2; }));
+  std::vector<std::int64_t> all(50);
+  for (int i = 0; i < 50; ++i) all[static_cast<std::size_t>(i)] = i;
+  EXPECT_EQ(member.read[0], all);
+  EXPECT_THAT(member.read[1], ElementsAre(3, 4));
+}
+
+TEST(KafkaConsumer, PausedItStaysInTheGroupAndGoesOnWhereItIsTold) {
+  MockCluster cluster(1);
+  cluster.produce(0, 0, 10);
+  Member member(cluster);
+  ASSERT_TRUE(member.poll_until([&] { return !member.listener.assigned.empty(); }));
+  ASSERT_TRUE(member.consumer->start({{0, 0}}).ok());
+  ASSERT_TRUE(member.poll_until([&] { return member.read[0].size() == 10; }));
+  ASSERT_TRUE(member.consumer->pause_all().ok());
+  EXPECT_FALSE(member.consumer->started(0));
+  cluster.produce(0, 10, 20);
+  int polls = 0;
+  ASSERT_TRUE(member.poll_until([&] { return ++polls > 25; }));
+  EXPECT_EQ(member.read[0].size(), 10u);
+  EXPECT_TRUE(member.listener.revoked.empty());
+  // Back to the middle of what was read already.
+  ASSERT_TRUE(member.consumer->start({{0, 5}}).ok());
+  ASSERT_TRUE(member.poll_until([&] { return member.read[0].size() == 25; }));
+  EXPECT_EQ(member.read[0][10], 5);
+  EXPECT_EQ(member.read[0].back(), 19);
+}
+
+TEST(KafkaConsumer, AnOffsetThatIsNotThereIsToldAndPausesThePartition) {
+  MockCluster cluster(1);
+  cluster.produce(0, 0, 3);
+  Member member(cluster);
+  ASSERT_TRUE(member.poll_until([&] { return !member.listener.assigned.empty(); }));
+  ASSERT_TRUE(member.consumer->start({{0, 100}}).ok());
+  ASSERT_TRUE(member.poll_until([&] { return member.errors.contains("_AUTO_OFFSET_RESET"); }));
+  EXPECT_FALSE(member.consumer->started(0));
+  const auto marks = member.consumer->watermarks({0}, 5s);
+  ASSERT_TRUE(marks.ok()) << marks.error().message;
+  EXPECT_EQ(marks->at(0).low, 0);
+  EXPECT_EQ(marks->at(0).high, 3);
+  ASSERT_TRUE(member.consumer->start({{0, marks->at(0).low}}).ok());
+  ASSERT_TRUE(member.poll_until([&] { return member.read[0].size() == 3; }));
+}
+
+TEST(KafkaConsumer, TwoMembersShareAndTheSecondTakesOverFromTheFirst) {
+  MockCluster cluster(4);
+  Member first(cluster);
+  ASSERT_TRUE(first.poll_until([&] { return first.listener.assigned.size() == 4; }));
+  Member second(cluster);
+  ASSERT_TRUE(first.poll_until([&] {
+    (void)second.poll_until([] { return true; });
+    (void)second.consumer->poll(20ms);
+    return first.listener.assigned.size() == 2 && second.listener.assigned.size() == 2;
+  }));
+  EXPECT_EQ(first.listener.revoked.size(), 4u);
+  EXPECT_FALSE(first.listener.lost);
+  first.consumer->close();
+  EXPECT_EQ(first.listener.revoked.size(), 6u);
+  EXPECT_TRUE(second.poll_until([&] { return second.listener.assigned.size() == 4; }));
+}
+
+TEST(KafkaConsumer, CommitsAreTaken) {
+  MockCluster cluster(1);
+  cluster.produce(0, 0, 3);
+  Member member(cluster);
+  ASSERT_TRUE(member.poll_until([&] { return !member.listener.assigned.empty(); }));
+  const Result<void> committed = member.consumer->commit({{0, 3}}, 10s);
+  EXPECT_TRUE(committed.ok()) << committed.error().message;
+  EXPECT_TRUE(member.consumer->commit({{0, 3}}, 0ms).ok());
+}
+
+TEST(KafkaConsumer, WaitsForATopicThatIsNotThereYet) {
+  MockCluster cluster(1);
+  // What the broker would say; the mock would create it.
+  rd_kafka_mock_topic_set_error(cluster.get(), kTopic, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  Member member(cluster);
+  ASSERT_TRUE(member.poll_until([&] { return member.errors.contains("UNKNOWN_TOPIC_OR_PART"); }));
+  EXPECT_TRUE(member.listener.assigned.empty());
+  rd_kafka_mock_topic_set_error(cluster.get(), kTopic, RD_KAFKA_RESP_ERR_NO_ERROR);
+  EXPECT_TRUE(member.poll_until([&] { return member.listener.assigned.size() == 1; }));
+}
+
+TEST(KafkaConsumer, StaysUpWithoutAnyBroker) {
+  Listener listener;
+  ConsumerConfig config;
+  config.brokers = "127.0.0.1:1";
+  config.topic = kTopic;
+  config.group = "group";
+  auto made = Consumer::create(config, listener);
+  ASSERT_TRUE(made.ok());
+  for (int i = 0; i < 5; ++i) {
+    const auto polled = (*made)->poll(10ms);
+    if (!polled) {
+      EXPECT_EQ(polled.error().kind, ErrorKind::retriable);
+    }
+  }
+  EXPECT_FALSE((*made)->high_watermarks({0}, 50ms).ok());
+}
+
+TEST(KafkaConsumer, ABadConfigurationIsPermanentAndNamesTheWord) {
+  Listener listener;
+  ConsumerConfig config;
+  config.brokers = "127.0.0.1:1";
+  config.topic = kTopic;
+  config.group = "group";
+  config.assignor = "best";
+  const auto made = Consumer::create(config, listener);
+  ASSERT_FALSE(made.ok());
+  EXPECT_EQ(made.error().kind, ErrorKind::permanent);
+  EXPECT_THAT(made.error().message, testing::HasSubstr("partition.assignment.strategy"));
+}
+
+}  // namespace
+}  // namespace stormlog::kafka
