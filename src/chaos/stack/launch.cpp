@@ -126,7 +126,7 @@ Result<UserAccount> find_user(const std::string& name) {
 
 Result<fs::path> find_program(const std::string& name, const fs::path& root) {
   if (name.find('/') != std::string::npos) {
-    const fs::path path = root / name;
+    const fs::path path = (root / name).lexically_normal();
     if (is_executable(path)) return path;
     std::error_code code;
     return Error::permanent(path.string() +

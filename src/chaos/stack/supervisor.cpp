@@ -474,7 +474,9 @@ void Supervisor::review_down() {
 void Supervisor::forget_all() const {
   for (const auto& one : units_) remove_record(options_.home, one->spec().name);
   std::error_code code;
-  fs::remove(state_folder(options_.home) / "supervisor.json", code);
+  for (const char* name : {"supervisor.json", "supervisor.sock"}) {
+    fs::remove(state_folder(options_.home) / name, code);
+  }
 }
 
 bool Supervisor::idle() const {
