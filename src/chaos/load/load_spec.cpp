@@ -26,7 +26,7 @@ const std::vector<document::ParamSpec>& LoadSpec::param_specs() {
       {.name = "duration",
        .type = ParamType::duration,
        .default_text = "",
-       .description = "How long to send; without it until the experiment's method is over."},
+       .description = "How long to send; an experiment without it sends until its method is over."},
       {.name = "keys",
        .type = ParamType::integer,
        .default_text = "100",
