@@ -137,7 +137,7 @@ std::string unexpected(const CLI::App& app, const std::vector<std::string>& comm
   return "unexpected \"" + word + "\" after " + chosen.front()->get_name();
 }
 
-// The text behind a known option is never a command's name: `-h` of the right command is named.
+// Names the --help that says how it is right.
 std::string help_hint(const CLI::App& app) {
   const auto chosen = app.get_subcommands();
   return "see: stormlog " + (chosen.empty() ? "" : chosen.front()->get_name() + " ") + "--help\n";
@@ -163,6 +163,8 @@ int run_main(int argc, const char* const* argv,
   CLI::App app("Stormlog: a stack, faults in it, and proof of what they did.", "stormlog");
   app.set_version_flag("--version", "stormlog " + std::string(program_version()));
   app.fallthrough();  // `stormlog status --json` as well as `stormlog --json status`
+  // One command: in `stormlog logs up` the second is a word.
+  app.require_subcommand(0, 1);
   Context context{out, err};
   std::vector<std::string> variable_words;
   app.add_flag("--json", context.json, "Print JSON instead of text");

@@ -259,6 +259,7 @@ void ServiceUnit::start_process(const std::vector<std::string>& argv, bool is_ma
   kill_reason_.clear();
   failed_checks_ = 0;
   was_healthy_ = false;
+  leftovers_.clear();
   LaunchSpec spec = launch_spec();
   spec.argv = argv;
   auto program = find_program(argv.front(), root_);
@@ -314,7 +315,7 @@ void ServiceUnit::fail(const std::string& why) {
 
 void ServiceUnit::on_exit(const std::string& how, bool failed) {
   const ProcessIdentity process = *state().process;
-  leftovers_ = members_of(process);
+  for (auto& member : members_of(process)) leftovers_.push_back(std::move(member));
   for (auto& orphan : host_.orphans_of(*this)) leftovers_.push_back(std::move(orphan));
   if (pidfd_ >= 0) {
     host_.loop.forget(pidfd_);
@@ -358,6 +359,8 @@ void ServiceUnit::kill_leftovers() {
 // Asks it to end, and kills it with all that belongs to it after `grace`.
 void ServiceUnit::begin_stop(milliseconds grace) {
   const ProcessIdentity process = *state().process;
+  // While it lives its descendants are known, also those in sessions of their own.
+  leftovers_ = members_of(process);
   const auto sent = process::signal(process, spec_.stop_signal);
   if (!sent.ok() && sent.error().code == "EPERM") {
     stop_trouble_ = sent.error().message + "; stop it as the user who started it";

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,6 +48,7 @@ std::vector<std::string> command_line(const SupervisorOptions& options) {
   ::dup2(ready_copy, kReadyFd);
   ::close_range(kReadyFd + 1, ~0U, 0);
   if (::chdir("/") != 0) ::_exit(127);
+  ::umask(022);  // services of other users pass through the folders that it makes
   std::vector<char*> pointers;
   for (auto& word : argv) pointers.push_back(word.data());
   pointers.push_back(nullptr);
