@@ -95,6 +95,19 @@ TEST_F(LaunchTest, ProgramsAreFoundOrNamed) {
   EXPECT_THAT(find_program("./x", folder_).error().message, HasSubstr("not executable"));
 }
 
+TEST_F(LaunchTest, AMarkIsInheritedAcrossSessions) {
+  spec_.environment["STORMLOG_TEST_MARK"] = folder_.string();
+  command({"sh", "-c", "setsid sleep 100 & wait"});
+  const auto process = launch(spec_, [](const ProcessIdentity&) {});
+  ASSERT_TRUE(process.ok());
+  const auto marked = [&] { return all_started_with("STORMLOG_TEST_MARK", folder_.string()); };
+  for (int i = 0; i < 500 && marked().size() < 2; ++i) ::usleep(10'000);
+  EXPECT_EQ(marked().size(), 2U);
+  EXPECT_TRUE(all_started_with("STORMLOG_TEST_MARK", folder_.string() + "x").empty());
+  for (const auto& one : marked()) EXPECT_TRUE(process::signal(one, SIGKILL).ok());
+  ::waitpid(process->pid, nullptr, 0);
+}
+
 TEST_F(LaunchTest, MembersAreTheSessionAndTheDescendants) {
   command({"sh", "-c", "sleep 100 & setsid sleep 100 & echo started; wait"});
   const auto process = launch(spec_, [](const ProcessIdentity&) {});

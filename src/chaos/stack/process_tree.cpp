@@ -81,14 +81,27 @@ std::vector<Child> children_of(pid_t parent) {
   return children;
 }
 
-std::string environment_value(pid_t pid, const std::string& name) {
+bool started_with(pid_t pid, const std::string& name, const std::string& value) {
   const auto text = file::read("/proc/" + std::to_string(pid) + "/environ");
-  if (!text.ok()) return {};
+  if (!text.ok()) return false;
+  const std::string wanted = name + "=" + value;
   std::istringstream entries(*text);
   for (std::string entry; std::getline(entries, entry, '\0');) {
-    if (entry.starts_with(name + "=")) return entry.substr(name.size() + 1);
+    if (entry == wanted) return true;
   }
-  return {};
+  return false;
+}
+
+std::vector<ProcessIdentity> all_started_with(const std::string& name, const std::string& value) {
+  std::vector<ProcessIdentity> found;
+  for (const auto& entry : all_processes()) {
+    if (!lives(entry)) continue;
+    const auto identity = process::identify(entry.pid);
+    if (!identity.ok() || !started_with(entry.pid, name, value)) continue;
+    // The PID is still that of the process whose environment was read.
+    if (process::alive(*identity)) found.push_back(*identity);
+  }
+  return found;
 }
 
 std::string describe_process(const ProcessIdentity& identity) {

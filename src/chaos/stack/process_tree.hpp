@@ -19,9 +19,13 @@ struct Child {
 };
 std::vector<Child> children_of(pid_t parent);
 
-// The value of a variable in the environment that a process was started with; "" when it has none
-// or may not be read.
-std::string environment_value(pid_t pid, const std::string& name);
+// Whether the process was started with NAME=value in its environment. No when it may not be read,
+// or when the process has written over it, as PostgreSQL's do to show a title.
+bool started_with(pid_t pid, const std::string& name, const std::string& value);
+
+// The living processes that were started so. Whatever session they are in and whoever became their
+// parent: a child inherits its environment.
+std::vector<ProcessIdentity> all_started_with(const std::string& name, const std::string& value);
 
 // "java (PID 4711)": for messages.
 std::string describe_process(const ProcessIdentity& identity);

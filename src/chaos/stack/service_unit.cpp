@@ -169,6 +169,8 @@ void ServiceUnit::adopt(const ServiceRecord& record) {
     process.reset();
   }
   if (!process) {
+    leftovers_ = host_.orphans_of(*this);
+    kill_leftovers();
     // A hold means that a fault is under way: the service is wanted, and comes back after it.
     wanted_ = !record_.holds.empty();
     record_.state.phase = wanted_ ? ServicePhase::held : ServicePhase::stopped;
@@ -248,7 +250,7 @@ void ServiceUnit::launch_main() {
 LaunchSpec ServiceUnit::launch_spec() const {
   LaunchSpec launch;
   launch.environment = spec_.environment;
-  launch.environment["STORMLOG_SERVICE"] = spec_.name;
+  launch.environment[kServiceMark] = mark();
   launch.user = spec_.user;
   launch.folder = spec_.data.empty() ? root_ : spec_.data;
   launch.output = log_file(host_.home, spec_.name);

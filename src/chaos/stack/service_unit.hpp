@@ -15,6 +15,9 @@ namespace stormlog::chaos {
 
 class ServiceUnit;
 
+// The environment variable that every process of a service carries; its value is mark().
+constexpr const char* kServiceMark = "STORMLOG_SERVICE";
+
 // What a unit needs around it.
 struct UnitHost {
   EventLoop& loop;
@@ -22,7 +25,7 @@ struct UnitHost {
   std::filesystem::path home;
   // After each change of phase or process.
   std::function<void(ServiceUnit&)> changed;
-  // Orphans of an ended service that have come to us as their subreaper.
+  // Living processes that an ended service has left behind.
   std::function<std::vector<ProcessIdentity>(const ServiceUnit&)> orphans_of;
 };
 
@@ -49,6 +52,8 @@ class ServiceUnit {
   const ServiceSpec& spec() const { return spec_; }
   const ServiceState& state() const { return record_.state; }
   bool has_process() const { return record_.state.process.has_value(); }
+  // Tells its processes from those of all other services and stacks: "/path/of/home#name".
+  std::string mark() const { return host_.home.string() + "#" + spec_.name; }
   // Neither its process nor anything that it has left behind lives.
   bool is_clear() const;
   bool wanted() const { return wanted_; }

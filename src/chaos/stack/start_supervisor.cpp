@@ -69,6 +69,7 @@ Result<std::string> spawn(const SupervisorOptions& options) {
   }
   // The supervisor's working directory is another one: a relative HOME would not be found there.
   ::setenv("STORMLOG_HOME", options.home.c_str(), 1);
+  ::unsetenv(kServiceMark);  // of a service that runs us: the supervisor is no part of it
   const pid_t pid = ::fork();
   if (pid == 0) become_supervisor(command_line(options), log, ready[1]);
   const int fork_code = errno;

@@ -302,19 +302,18 @@ void Supervisor::run() {
   loop_.run();
 }
 
-// What a killed service has left behind: children that came to us, unless they belong to a service
-// that lives (its helpers may have lost their own parent).
+// What a killed service has left behind: whoever carries its mark, and children that came to us,
+// unless they belong to a service that lives (its helpers may have lost their own parent).
 std::vector<ProcessIdentity> Supervisor::orphans_of(const ServiceUnit& ended) const {
-  std::vector<ProcessIdentity> orphans;
+  auto orphans = all_started_with(kServiceMark, ended.mark());
   for (const auto& child : children_of(::getpid())) {
-    if (loop_.is_child(child.identity.pid)) continue;
-    const std::string marker = environment_value(child.identity.pid, "STORMLOG_SERVICE");
     const bool of_living = std::any_of(units_.begin(), units_.end(), [&](const auto& one) {
       if (one == nullptr || one.get() == &ended || !one->has_process()) return false;
       const pid_t pid = one->state().process->pid;
-      return pid == child.identity.pid || pid == child.session || marker == one->spec().name;
+      return pid == child.identity.pid || pid == child.session ||
+             started_with(child.identity.pid, kServiceMark, one->mark());
     });
-    if (!of_living) orphans.push_back(child.identity);
+    if (!of_living && !loop_.is_child(child.identity.pid)) orphans.push_back(child.identity);
   }
   return orphans;
 }

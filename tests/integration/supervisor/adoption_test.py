@@ -55,6 +55,20 @@ class Adoption(StackTest):
         self.assertNotEqual(self.service("web")["pid"], self.pids[0])
         self.assertEqual(self.service("app")["pid"], self.pids[1])
 
+    def test_what_a_service_left_behind_meanwhile_is_found_and_killed(self):
+        self.ok("down")
+        self.write("services: {a: {command: [sh, -c, 'setsid sleep 1000 & echo $!; wait']}}\n")
+        self.ok("up")
+        self.wait_for(lambda: self.log("a"), "the child's PID")
+        child = int(self.log("a").split()[0])
+        pid = self.service("a")["pid"]
+        self.kill_supervisor()
+        os.kill(pid, signal.SIGKILL)
+        self.wait_for(lambda: not alive(pid), "its end")
+        self.assertTrue(alive(child))  # in a session of its own, and nobody's child
+        self.ok("down")
+        self.assertFalse(alive(child))
+
     def test_a_stranger_with_the_same_pid_is_never_signalled(self):
         # The state file speaks of a process with the PID of `app`, started at another time: as if
         # the service had ended and its PID had been given to somebody else.
