@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import unittest
 
 from support import StackTest, alive, free_port, start_ticks
@@ -70,17 +71,19 @@ class Adoption(StackTest):
         self.assertFalse(alive(child))
 
     def test_a_stranger_with_the_same_pid_is_never_signalled(self):
-        # The state file speaks of a process with the PID of `app`, started at another time: as if
-        # the service had ended and its PID had been given to somebody else.
+        # As if `app` had ended and its PID had been given to somebody else, as leader of a group.
+        stranger = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+        self.started.append(stranger)
         path = self.home / "state" / "app.service.json"
         record = json.loads(path.read_text())
-        record["process"]["start_ticks"] += 1
+        record["process"]["pid"] = stranger.pid
+        record["process"]["start_ticks"] = start_ticks(stranger.pid) - 1
         path.write_text(json.dumps(record))
         self.assertEqual(self.service("app")["phase"], "stopped")
-        ticks = start_ticks(self.pids[1])
+        self.ok("up")
+        self.assertNotEqual(self.service("app")["pid"], stranger.pid)
         self.ok("down")
-        self.assertEqual(start_ticks(self.pids[1]), ticks)
-        os.kill(self.pids[1], signal.SIGKILL)
+        self.assertTrue(alive(stranger.pid))
 
     def test_a_supervisor_that_hangs_is_replaced_by_down(self):
         self.ok("up")
