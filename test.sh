@@ -30,6 +30,6 @@ esac
 ./setup.sh --no-start --tests
 step format 'format' scripts/format.sh --check
 say ''
-# Unit tests share the processors; integration and chaos tests are marked RUN_SERIAL, because they
-# measure time or own the ports of the stack.
+# Tests share the processors, but for those that measure time or own the ports of the stack: they are
+# marked RUN_SERIAL.
 exec ctest --test-dir build/release --output-on-failure --no-tests=error -j "$(nproc)" "${selection[@]}" "$@"

@@ -34,7 +34,7 @@ if [[ $mode == --fix ]]; then
 else
   # One message for each file instead of one for each line.
   if ! xargs -0 -r -n 20 -P "$(nproc)" "$tool" --dry-run --Werror <"$work/list" 2>"$work/errors"; then
-    grep -o '^[^ :]*:[0-9]*' "$work/errors" | sort -t: -k1,1 -u | sed 's/$/: not formatted/' >&2
+    grep -oE '^[^ :]+\.[ch]pp:[0-9]+' "$work/errors" | sort -t: -k1,1 -u | sed 's/$/: not formatted/' >&2
     die "run scripts/format.sh --fix"
   fi
 fi
