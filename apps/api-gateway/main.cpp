@@ -1,0 +1,18 @@
+#include <iostream>
+
+#include "common/base/options.hpp"
+#include "common/service/service.hpp"
+#include "pipeline/gateway/api_gateway.hpp"
+
+int main(int argc, char** argv) {
+  stormlog::pipeline::ApiGatewayConfig config;
+  stormlog::OptionTable options("api-gateway", "API_GATEWAY_", "Entry point of the log pipeline.");
+  add_api_gateway_options(options, config);
+  if (const auto exit_code = options.parse(argc, argv, std::cout, std::cerr)) return *exit_code;
+  auto gateway = stormlog::pipeline::ApiGateway::create(config);
+  if (!gateway.ok()) {
+    std::cerr << "api-gateway: " << gateway.error().message << "\n";
+    return 2;
+  }
+  return (*gateway)->service().run();
+}

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/base/clock.hpp"
+#include "common/base/options.hpp"
+#include "common/base/result.hpp"
+#include "common/service/service_config.hpp"
+#include "pipeline/gateway/coalescer.hpp"
+#include "pipeline/gateway/query_proxy.hpp"
+#include "pipeline/gateway/upstream.hpp"
+
+namespace stormlog::service {
+class Service;
+}
+
+namespace stormlog::pipeline {
+
+struct ApiGatewayConfig {
+  service::ServiceConfig service{"api-gateway", 8080};
+  std::string producers = "http://127.0.0.1:8081";  // comma list
+  std::string queries = "http://127.0.0.1:8082";
+  // A request that is not answered by then ends with 504, or 503 where it never left the queue.
+  std::chrono::milliseconds request_timeout{12'000};
+  Coalescer::Limits queue;
+  UpstreamConfig upstream;
+  resilience::CircuitBreakerConfig upstream_breaker = upstream_breaker_config();
+  QueryProxyConfig query;
+  resilience::CircuitBreakerConfig query_breaker = query_breaker_config();
+};
+
+void add_api_gateway_options(OptionTable& options, ApiGatewayConfig& config);
+
+// The pipeline's entry point:
+//   POST /api/v1/logs       parsed and validated here, sent on to a producer in batches
+//   GET  /api/v1/logs, /api/v1/logs/{id}   passed on to the log consumer
+// and /livez, /readyz (ready while some producer takes events), /metrics, /admin/breakers.
+//
+// Threads:  run() on one thread; see Service.
+class ApiGateway {
+ public:
+  // Permanent error for a URL that is not one.
+  static Result<std::unique_ptr<ApiGateway>> create(ApiGatewayConfig config,
+                                                    const Clock& clock = SystemClock::instance());
+  ~ApiGateway();
+  ApiGateway(const ApiGateway&) = delete;
+  ApiGateway& operator=(const ApiGateway&) = delete;
+
+  service::Service& service();
+
+ private:
+  struct Impl;
+  explicit ApiGateway(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace stormlog::pipeline

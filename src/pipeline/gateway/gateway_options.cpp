@@ -1,0 +1,42 @@
+#include "pipeline/gateway/api_gateway.hpp"
+
+namespace stormlog::pipeline {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+
+void add_api_gateway_options(OptionTable& options, ApiGatewayConfig& config) {
+  service::add_service_options(options, config.service);
+  UpstreamConfig& upstream = config.upstream;
+  resilience::CircuitBreakerConfig& breaker = config.upstream_breaker;
+  options.add("producers", &config.producers, "URL,…",
+              "Log producers; each gets a breaker of its own.");
+  options.add("queries", &config.queries, "URL", "Log consumer that reads are passed on to.");
+  options.add("request-timeout", &config.request_timeout, {milliseconds(10), hours(1)},
+              "A request that is not answered by then ends with 504, or 503 where it was not sent "
+              "on. Keep it above upstream-timeout.");
+  options.add("connections", &upstream.connections, {1, 256},
+              "Connections to each producer; each carries one batch at a time. Raising it sends "
+              "more and smaller batches.");
+  options.add_bytes("queue-bytes", &config.queue.queue_bytes, {64 * 1024, 16ULL << 30},
+                    "Events that may wait for a connection; beyond it requests are answered 503.");
+  options.add("upstream-timeout", &upstream.timeout, {milliseconds(10), hours(1)},
+              "A batch that a producer has not answered by then is given up, its outcome unknown. "
+              "Keep it above the producer's request-timeout.");
+  options.add("connect-timeout", &upstream.connect_timeout, {milliseconds(1), hours(1)},
+              "For a connection to a producer.");
+  options.add("suspect-after", &upstream.suspect_after, {milliseconds(1), hours(1)},
+              "A batch that waits for longer makes the gateway ask whether the producer lives.");
+  options.add("probe-timeout", &upstream.probe_timeout, {milliseconds(1), hours(1)},
+              "A producer that does not answer that question by then counts as dead.");
+  options.add("breaker-open-wait", &breaker.open_wait, {milliseconds(1), hours(1)},
+              "First stay of a breaker in open; it grows by half with each that follows.");
+  options.add("breaker-open-wait-max", &breaker.open_wait_max, {milliseconds(1), hours(1)},
+              "Longest stay of a breaker in open.");
+  options.add("query-timeout", &config.query.timeout, {milliseconds(10), hours(1)},
+              "A read that the log consumer has not answered by then ends with 504.");
+  options.add("query-connections", &config.query.connections, {1, 10'000},
+              "Reads under way at once; one more is answered 503.");
+}
+
+}  // namespace stormlog::pipeline

@@ -1,0 +1,100 @@
+#include "pipeline/gateway/upstream_pool.hpp"
+
+#include <algorithm>
+
+namespace stormlog::pipeline {
+
+UpstreamPool::UpstreamPool(asio::io_context& io, Coalescer::Limits limits,
+                           telemetry::Metrics& metrics, const Clock& clock)
+    : io_(io), queue_(limits), metrics_(metrics), clock_(clock) {
+  using telemetry::Metrics;
+  metrics.gauge_source(
+      "gateway_queue_requests", "Requests that wait for a producer's connection.",
+      [this](const Metrics::Emit& emit) { emit({}, static_cast<double>(queue_.requests())); });
+  metrics.gauge_source(
+      "gateway_queue_bytes", "Bytes of the events that wait.",
+      [this](const Metrics::Emit& emit) { emit({}, static_cast<double>(queue_.bytes())); });
+  metrics.gauge_source("gateway_upstream_connections",
+                       "Connections to a producer, by what they do.",
+                       [this](const Metrics::Emit& emit) {
+                         for (const auto& upstream : upstreams_) {
+                           emit({{"producer", upstream->name()}, {"state", "idle"}},
+                                static_cast<double>(upstream->idle()));
+                           emit({{"producer", upstream->name()}, {"state", "busy"}},
+                                static_cast<double>(upstream->busy()));
+                         }
+                       });
+}
+
+void UpstreamPool::add(http::Url url, UpstreamConfig config,
+                       std::shared_ptr<resilience::CircuitBreaker> breaker) {
+  const std::size_t index = upstreams_.size();
+  Upstream::Links links;
+  links.state_changed = [this] { on_state_changed(); };
+  links.try_elsewhere = [this](IngestBatch batch) { try_elsewhere(std::move(batch)); };
+  links.may_repeat = [this, index](const IngestBatch&) { return may_repeat(*upstreams_[index]); };
+  upstreams_.push_back(std::make_unique<Upstream>(io_, std::move(url), config, std::move(breaker),
+                                                  queue_, std::move(links), metrics_, clock_));
+}
+
+void UpstreamPool::start() {
+  for (const auto& upstream : upstreams_) upstream->start();
+}
+
+bool UpstreamPool::available() const {
+  return std::any_of(upstreams_.begin(), upstreams_.end(),
+                     [](const auto& upstream) { return upstream->admits(); });
+}
+
+Nanoseconds UpstreamPool::retry_after() const {
+  Nanoseconds least = std::chrono::hours(1);
+  for (const auto& upstream : upstreams_) {
+    least = std::min(least, upstream->breaker().remaining_open());
+  }
+  return least;
+}
+
+bool UpstreamPool::offer(const std::shared_ptr<IngestRequest>& request) {
+  if (!queue_.offer(request)) return false;
+  wake();
+  return true;
+}
+
+// One idle connection of the producer with the least to do. It takes all that waits when it runs,
+// which is after the requests that are being read now.
+void UpstreamPool::wake() {
+  Upstream* best = nullptr;
+  for (const auto& upstream : upstreams_) {
+    if (!upstream->admits() || upstream->idle() == 0) continue;
+    if (best == nullptr || upstream->busy() < best->busy()) best = upstream.get();
+  }
+  if (best != nullptr) best->wake_one();
+}
+
+void UpstreamPool::on_state_changed() {
+  if (queue_.empty()) return;
+  if (available()) {
+    wake();
+  } else {
+    queue_.fail_all("no log producer is available", retry_after());
+  }
+}
+
+void UpstreamPool::try_elsewhere(IngestBatch batch) {
+  if (!available()) {
+    batch.fail("no log producer is available", retry_after());
+    return;
+  }
+  queue_.give_back(std::move(batch));
+  wake();
+}
+
+bool UpstreamPool::may_repeat(const Upstream& from) {
+  budget_.on_failure();
+  if (!budget_.allows_retry()) return false;
+  return std::any_of(upstreams_.begin(), upstreams_.end(), [&from](const auto& upstream) {
+    return upstream.get() != &from && upstream->admits();
+  });
+}
+
+}  // namespace stormlog::pipeline

@@ -1,0 +1,166 @@
+#include "pipeline/producer/log_producer.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "common/base/random.hpp"
+#include "common/service/service.hpp"
+#include "pipeline/admin/breakers.hpp"
+#include "pipeline/ingest/ingest_answer.hpp"
+#include "pipeline/ingest/ingest_reader.hpp"
+
+namespace stormlog::pipeline {
+namespace {
+
+using resilience::BreakerState;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kTick{25};
+
+Result<std::vector<std::pair<std::string, std::string>>> parse_properties(const std::string& text) {
+  std::vector<std::pair<std::string, std::string>> properties;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    const std::string item = text.substr(at, end - at);
+    const std::size_t equals = item.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return Error::permanent("kafka-properties: \"" + item +
+                              "\" is not a property; write name=value,name=value");
+    }
+    properties.emplace_back(item.substr(0, equals), item.substr(equals + 1));
+    at = end + 1;
+  }
+  return properties;
+}
+
+}  // namespace
+
+struct LogProducer::Impl {
+  Impl(LogProducerConfig producer_config, const Clock& producer_clock)
+      : config(std::move(producer_config)),
+        clock(producer_clock),
+        service(config.service),
+        breaker(std::make_shared<resilience::CircuitBreaker>("kafka", config.breaker, clock,
+                                                             Random(Random::entropy_seed()))),
+        reader(clock, Random(Random::entropy_seed())),
+        rejected(service.metrics()),
+        breakers(clock) {}
+
+  void install();
+  asio::awaitable<http::Response> post_logs(http::Request& request);
+  asio::awaitable<http::Response> post_batch(http::Request& request);
+  http::Response refusal(const PublishResult& result) const;
+  asio::awaitable<void> tick();
+
+  LogProducerConfig config;
+  const Clock& clock;
+  service::Service service;
+  std::shared_ptr<resilience::CircuitBreaker> breaker;
+  IngestReader reader;
+  RejectedCounter rejected;
+  BreakerRegistry breakers;
+  std::unique_ptr<Publisher> publisher;
+};
+
+http::Response LogProducer::Impl::refusal(const PublishResult& result) const {
+  if (result.status == PublishResult::Status::queue_full) {
+    rejected.add("queue_full");
+    return unavailable("too much waits for Kafka's acknowledgement", result.retry_after);
+  }
+  rejected.add("breaker_open");
+  return unavailable("Kafka is not available", result.retry_after);
+}
+
+asio::awaitable<http::Response> LogProducer::Impl::post_logs(http::Request& request) {
+  auto read = reader.read(request);
+  if (auto* refused = std::get_if<IngestReader::Refusal>(&read)) {
+    rejected.add(refused->reason);
+    co_return std::move(refused->response);
+  }
+  const ParsedRecords records = std::move(std::get<ParsedRecords>(read));
+  if (!records.errors.empty()) {
+    rejected.add("invalid", static_cast<double>(records.errors.size()));
+  }
+  const auto events = decode_frames(records.frames, records.count);
+  // Our own frames: they always decode.
+  PublishResult result = co_await publisher->publish(events.value());
+  if (result.status != PublishResult::Status::told) co_return refusal(result);
+  co_return ingest_answer(records, result.outcomes);
+}
+
+asio::awaitable<http::Response> LogProducer::Impl::post_batch(http::Request& request) {
+  if (request.media_type() != kBatchType) {
+    rejected.add("media_type");
+    co_return http::problem(415, "send " + std::string(kBatchType));
+  }
+  const auto events = decode_batch(request.body);
+  if (!events.ok()) {
+    rejected.add("malformed");
+    co_return http::problem(400, events.error().message);
+  }
+  PublishResult result = co_await publisher->publish(*events);
+  if (result.status != PublishResult::Status::told) co_return refusal(result);
+  http::Response response;
+  response.headers.set("Content-Type", std::string(kResultsType));
+  response.body = encode_results(result.outcomes);
+  co_return response;
+}
+
+asio::awaitable<void> LogProducer::Impl::tick() {
+  asio::steady_timer timer(service.io());
+  for (;;) {
+    publisher->tick();
+    timer.expires_after(kTick);
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+}
+
+void LogProducer::Impl::install() {
+  http::Router& router = service.router();
+  router.add("POST", "/api/v1/logs", [this](http::Request& request) { return post_logs(request); });
+  router.add("POST", "/internal/v1/batch",
+             [this](http::Request& request) { return post_batch(request); });
+  service.add_readiness("kafka", [this] {
+    const BreakerState state = breaker->state();
+    return state != BreakerState::open && state != BreakerState::forced_open;
+  });
+  service.on_drained([this] { return publisher->drained(); });
+  asio::co_spawn(service.io(), tick(), asio::detached);
+}
+
+LogProducer::LogProducer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LogProducer::~LogProducer() = default;
+
+Result<std::unique_ptr<LogProducer>> LogProducer::create(LogProducerConfig config,
+                                                         const Clock& clock) {
+  auto properties = parse_properties(config.kafka_properties);
+  if (!properties.ok()) return properties.error();
+  kafka::ProducerConfig& kafka = config.publisher.kafka;
+  kafka.properties.insert(kafka.properties.end(), properties->begin(), properties->end());
+  if (config.linger.count() > 0) kafka.linger = config.linger;
+  auto impl = std::make_unique<Impl>(std::move(config), clock);
+  impl->breakers.add(impl->breaker);
+  impl->breakers.install(impl->service);
+  auto publisher = Publisher::create(impl->service.io(), impl->config.publisher, impl->breaker,
+                                     impl->service.metrics(), clock);
+  if (!publisher.ok()) return publisher.error();
+  impl->publisher = std::move(*publisher);
+  impl->install();
+  return std::unique_ptr<LogProducer>(new LogProducer(std::move(impl)));
+}
+
+service::Service& LogProducer::service() {
+  return impl_->service;
+}
+Publisher& LogProducer::publisher() {
+  return *impl_->publisher;
+}
+resilience::CircuitBreaker& LogProducer::breaker() {
+  return *impl_->breaker;
+}
+
+}  // namespace stormlog::pipeline
