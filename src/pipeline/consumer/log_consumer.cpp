@@ -1,0 +1,160 @@
+#include "pipeline/consumer/log_consumer.hpp"
+
+#include <unistd.h>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "common/base/random.hpp"
+#include "common/service/service.hpp"
+#include "pipeline/admin/breakers.hpp"
+#include "pipeline/consumer/cache_writer.hpp"
+#include "pipeline/consumer/consumer_metrics.hpp"
+#include "pipeline/consumer/dlq_relay.hpp"
+#include "pipeline/consumer/ingest.hpp"
+#include "pipeline/consumer/lag_monitor.hpp"
+#include "pipeline/consumer/postgres_store.hpp"
+#include "pipeline/consumer/read_api.hpp"
+
+namespace stormlog::pipeline {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string host_and_port(const std::string& listen) {
+  char host[256] = "localhost";
+  if (::gethostname(host, sizeof host - 1) != 0)
+    return "localhost" + listen.substr(listen.rfind(':'));
+  return std::string(host) + listen.substr(std::min(listen.rfind(':'), listen.size()));
+}
+
+postgres::ConnectOptions connect_options(const LogConsumerConfig& config, const char* part,
+                                         std::chrono::milliseconds limit) {
+  postgres::ConnectOptions options;
+  options.conninfo = config.postgres;
+  options.application_name = std::string("log-consumer ") + part;
+  options.connect_timeout = config.postgres_connect_timeout;
+  // The server's limit first: an answer that says why is better than a cut connection.
+  options.statement_timeout = limit;
+  options.answer_timeout = limit + 500ms;
+  return options;
+}
+
+std::shared_ptr<resilience::CircuitBreaker> make_breaker(const char* name,
+                                                         const LogConsumerConfig& config,
+                                                         const Clock& clock) {
+  return std::make_shared<resilience::CircuitBreaker>(name, config.breaker, clock,
+                                                      Random(Random::entropy_seed()));
+}
+
+}  // namespace
+
+struct LogConsumer::Impl {
+  Impl(LogConsumerConfig c, redis::Url redis_url, const Clock& clock)
+      : config(std::move(c)),
+        service(config.service),
+        metrics(service.metrics()),
+        registry(clock),
+        postgres_breaker(make_breaker("postgresql", config, clock)),
+        read_breaker(make_breaker("postgresql-read", config, clock)),
+        redis_breaker(make_breaker("redis", config, clock)),
+        redis(std::move(redis_url)),
+        store({connect_options(config, "ingest", config.postgres_timeout), config.kafka.group,
+               config.kafka.topic}),
+        cache({redis, redis_options(), config.cache_ttl, config.cache_bytes}, redis_breaker,
+              metrics, clock),
+        dlq({connect_options(config, "dlq", config.postgres_timeout), redis, redis_options(),
+             config.kafka.topic},
+            postgres_breaker, redis_breaker, metrics, clock),
+        pool({connect_options(config, "query", config.query_timeout), redis, redis_options(),
+              static_cast<int>(config.query_threads),
+              static_cast<std::size_t>(config.query_queue)}),
+        reads({postgres_breaker, read_breaker, redis_breaker}, metrics, clock),
+        lag(board, service.metrics(), clock),
+        ingest({config.kafka, config.batch}, store, postgres_breaker, board, metrics, clock,
+               {[this](std::vector<LogRow>&& rows) { cache.offer(std::move(rows)); },
+                [this] { dlq.wake(); }}) {
+    for (const auto& breaker : {postgres_breaker, read_breaker, redis_breaker}) {
+      registry.add(breaker);
+    }
+    registry.install(service);
+    install_read_api(service, pool, reads);
+    service.add_readiness("ingest", [this] { return !ingest.finished(); });
+    service.on_drain([this] { return drain(); });
+    ingest.start();
+  }
+
+  redis::ConnectOptions redis_options() const {
+    return {config.redis_timeout, config.redis_timeout};
+  }
+
+  // Stops the ingest while queries are still answered.
+  boost::asio::awaitable<void> drain() {
+    ingest.request_stop();
+    boost::asio::steady_timer timer(service.io());
+    while (!ingest.finished()) {
+      boost::system::error_code ignored;
+      timer.expires_after(10ms);
+      co_await timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ignored));
+    }
+  }
+
+  // In the order of their making; each uses only what stands above it.
+  LogConsumerConfig config;
+  service::Service service;
+  ConsumerMetrics metrics;
+  BreakerRegistry registry;
+  std::shared_ptr<resilience::CircuitBreaker> postgres_breaker;
+  std::shared_ptr<resilience::CircuitBreaker> read_breaker;
+  std::shared_ptr<resilience::CircuitBreaker> redis_breaker;
+  redis::Url redis;
+  PositionBoard board;
+  PostgresStore store;
+  CacheWriter cache;
+  DlqRelay dlq;
+  QueryPool pool;
+  ReadService reads;
+  LagMonitor lag;
+  Ingest ingest;
+};
+
+Result<std::unique_ptr<LogConsumer>> LogConsumer::create(LogConsumerConfig config,
+                                                         const Clock& clock) {
+  Result<redis::Url> redis = redis::Url::parse(config.redis);
+  if (!redis) return redis.error().in("--redis");
+  config.batch.max_rows = static_cast<std::size_t>(config.batch_rows);
+  config.batch.max_bytes = static_cast<std::size_t>(config.batch_bytes);
+  config.kafka.heartbeat = config.kafka.session_timeout / 6;
+  if (config.instance_id == "auto") {
+    config.kafka.instance_id = config.kafka.client_id + "-" + host_and_port(config.service.listen);
+  } else if (config.instance_id != "none") {
+    config.kafka.instance_id = config.instance_id;
+  }
+  for (char& c : config.kafka.instance_id) {
+    if (c == ':') c = '-';
+  }
+  std::size_t begin = 0;
+  while (begin < config.kafka_properties.size()) {
+    const std::size_t end =
+        std::min(config.kafka_properties.find(',', begin), config.kafka_properties.size());
+    const std::string one = config.kafka_properties.substr(begin, end - begin);
+    const std::size_t equals = one.find('=');
+    if (equals == std::string::npos) {
+      return Error::permanent("--kafka-properties: \"" + one + "\": write it name=value");
+    }
+    config.kafka.extra.emplace_back(one.substr(0, equals), one.substr(equals + 1));
+    begin = end + 1;
+  }
+  return std::unique_ptr<LogConsumer>(
+      new LogConsumer(std::make_unique<Impl>(std::move(config), std::move(*redis), clock)));
+}
+
+LogConsumer::LogConsumer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LogConsumer::~LogConsumer() = default;
+
+service::Service& LogConsumer::service() {
+  return impl_->service;
+}
+
+}  // namespace stormlog::pipeline

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "common/base/clock.hpp"
+
+namespace stormlog::kafka {
+class Consumer;
+}
+
+namespace stormlog::pipeline {
+
+// Where the ingest stands, for those who watch it.
+struct Positions {
+  std::shared_ptr<const kafka::Consumer> client;  // empty while there is none
+  std::uint64_t assignment = 0;                   // ascends with each change of the partitions
+  // The next offset to store of each assigned partition; empty where it is not known.
+  std::map<int, std::optional<std::int64_t>> next;
+  std::optional<WallTime> last_stored_produced;  // Kafka's timestamp of the last stored record
+};
+
+// Threads: thread-safe.
+class PositionBoard {
+ public:
+  void publish(Positions positions) {
+    const std::lock_guard lock(mutex_);
+    positions_ = std::move(positions);
+  }
+  Positions read() const {
+    const std::lock_guard lock(mutex_);
+    return positions_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  Positions positions_;
+};
+
+}  // namespace stormlog::pipeline

@@ -1,0 +1,161 @@
+#include "pipeline/consumer/postgres_store.hpp"
+
+#include <algorithm>
+
+#include "pipeline/consumer/migrations.hpp"
+#include "pipeline/consumer/row_columns.hpp"
+
+namespace stormlog::pipeline {
+namespace {
+
+using postgres::BinaryArray;
+using postgres::Element;
+
+constexpr const char* kMoveOffsets =
+    "UPDATE consumer_offsets o SET next_offset = u.next, updated_at = now() "
+    "FROM UNNEST($3::integer[], $4::bigint[], $5::bigint[]) AS u(partition, expected, next) "
+    "WHERE o.consumer_group = $1 AND o.topic = $2 AND o.partition = u.partition "
+    "AND o.next_offset = u.expected RETURNING o.partition";
+
+constexpr const char* kInsertDead =
+    "INSERT INTO dead_letters (topic, kafka_partition, kafka_offset, event_id, code, reason, "
+    "message_key, payload) SELECT $1, u.* FROM UNNEST($2::integer[], $3::bigint[], $4::text[], "
+    "$5::text[], $6::text[], $7::bytea[], $8::bytea[]) AS u";
+
+constexpr std::size_t kMaxId = 64;
+
+}  // namespace
+
+Result<void> PostgresStore::ensure() {
+  if (connection_ && connection_->usable()) return {};
+  connection_.reset();
+  Result<postgres::Connection> made = postgres::Connection::connect(config_.connection);
+  if (!made) return made.error();
+  if (!migrated_) {
+    if (Result<void> done = migrate(*made, migrations()); !done) return done;
+    migrated_ = true;
+  }
+  for (const auto& [name, sql] :
+       {std::pair{"move_offsets", kMoveOffsets}, std::pair{"insert_rows", RowColumns::insert_sql()},
+        std::pair{"insert_dead", kInsertDead}}) {
+    if (Result<void> prepared = made->prepare(name, sql); !prepared) {
+      // The tables were dropped behind our back: make them anew next time.
+      if (prepared.error().code == "42P01") migrated_ = false;
+      return prepared;
+    }
+  }
+  connection_ = std::make_unique<postgres::Connection>(std::move(*made));
+  return {};
+}
+
+Result<std::map<int, std::int64_t>> PostgresStore::offsets(const std::vector<int>& partitions) {
+  if (Result<void> up = ensure(); !up) return up.error();
+  BinaryArray numbers(Element::int4);
+  for (const int partition : partitions) numbers.add_int(partition);
+  // A row must be there, so that a write can be fenced by it. Touching it makes this a true trial
+  // of a database that has been away: one that can be read and not written is of no use.
+  const Result<postgres::Rows> rows = connection_->query(
+      "INSERT INTO consumer_offsets (consumer_group, topic, partition, next_offset) "
+      "SELECT $1, $2, u, 0 FROM UNNEST($3::integer[]) AS u "
+      "ON CONFLICT (consumer_group, topic, partition) DO UPDATE SET updated_at = now() "
+      "RETURNING partition, next_offset",
+      {config_.group, config_.topic, numbers.take()});
+  if (!rows) return rows.error();
+  std::map<int, std::int64_t> found;
+  for (int i = 0; i < rows->size(); ++i) {
+    found[static_cast<int>(rows->integer(i, 0))] = rows->integer(i, 1);
+  }
+  return found;
+}
+
+Result<void> PostgresStore::reset_offset(int partition, std::int64_t from, std::int64_t to) {
+  if (Result<void> up = ensure(); !up) return up;
+  const Result<postgres::Rows> done = connection_->query(
+      "UPDATE consumer_offsets SET next_offset = $5, updated_at = now() WHERE consumer_group = $1 "
+      "AND topic = $2 AND partition = $3 AND next_offset = $4",
+      {config_.group, config_.topic, partition, from, to});
+  if (!done) return done.error();
+  return {};
+}
+
+Result<LogStore::Written> PostgresStore::write(std::span<const PartitionBatch> batches) {
+  if (Result<void> up = ensure(); !up) return up.error();
+  Result<postgres::Transaction> begun = postgres::Transaction::begin(*connection_);
+  if (!begun) return begun.error();
+  // Offsets first: two writers of one partition wait for each other before they write rows.
+  Result<std::vector<int>> fenced = move_offsets(batches);
+  if (!fenced) return fenced.error();
+  if (!fenced->empty()) {
+    begun->rollback();
+    return Written{0, 0, std::move(*fenced)};
+  }
+  std::int64_t rows = 0;
+  for (const PartitionBatch& batch : batches) rows += static_cast<std::int64_t>(batch.rows.size());
+  const Result<std::int64_t> inserted = rows == 0 ? Result<std::int64_t>(0) : insert_rows(batches);
+  if (!inserted) return inserted.error();
+  if (Result<void> dead = insert_dead(batches); !dead) return dead.error();
+  if (Result<void> done = begun->commit(); !done) return done.error();
+  return Written{*inserted, rows - *inserted, {}};
+}
+
+Result<std::vector<int>> PostgresStore::move_offsets(std::span<const PartitionBatch> batches) {
+  BinaryArray partitions(Element::int4);
+  BinaryArray expected(Element::int8);
+  BinaryArray next(Element::int8);
+  for (const PartitionBatch& batch : batches) {
+    partitions.add_int(batch.partition);
+    expected.add_int(batch.expected);
+    next.add_int(batch.next);
+  }
+  const Result<postgres::Rows> moved = connection_->query_prepared(
+      "move_offsets",
+      {config_.group, config_.topic, partitions.take(), expected.take(), next.take()});
+  if (!moved) return moved.error();
+  std::vector<int> fenced;
+  for (const PartitionBatch& batch : batches) {
+    bool found = false;
+    for (int i = 0; i < moved->size(); ++i) found |= moved->integer(i, 0) == batch.partition;
+    if (!found) fenced.push_back(batch.partition);
+  }
+  return fenced;
+}
+
+Result<std::int64_t> PostgresStore::insert_rows(std::span<const PartitionBatch> batches) {
+  RowColumns columns;
+  for (const PartitionBatch& batch : batches) {
+    for (const LogRow& row : batch.rows) columns.add(row);
+  }
+  const Result<postgres::Rows> inserted =
+      connection_->query_prepared("insert_rows", columns.take());
+  if (!inserted) return inserted.error();
+  return inserted->affected();
+}
+
+Result<void> PostgresStore::insert_dead(std::span<const PartitionBatch> batches) {
+  BinaryArray partitions(Element::int4);
+  BinaryArray offsets(Element::int8);
+  BinaryArray ids(Element::text);
+  BinaryArray codes(Element::text);
+  BinaryArray reasons(Element::text);
+  BinaryArray keys(Element::bytea);
+  BinaryArray payloads(Element::bytea);
+  for (const PartitionBatch& batch : batches) {
+    for (const DeadLetter& letter : batch.dead) {
+      partitions.add_int(letter.partition);
+      offsets.add_int(letter.offset);
+      ids.add_text(safe_text(letter.id, kMaxId));
+      codes.add_text(letter.code);
+      reasons.add_text(letter.reason);
+      keys.add_text(letter.key);
+      payloads.add_text(letter.payload);
+    }
+  }
+  if (partitions.size() == 0) return {};
+  const Result<postgres::Rows> inserted = connection_->query_prepared(
+      "insert_dead", {config_.topic, partitions.take(), offsets.take(), ids.take(), codes.take(),
+                      reasons.take(), keys.take(), payloads.take()});
+  if (!inserted) return inserted.error();
+  return {};
+}
+
+}  // namespace stormlog::pipeline

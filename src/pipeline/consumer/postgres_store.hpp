@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/postgres/connection.hpp"
+#include "pipeline/consumer/store.hpp"
+
+namespace stormlog::pipeline {
+
+struct PostgresStoreConfig {
+  postgres::ConnectOptions connection;
+  std::string group;
+  std::string topic;
+};
+
+// LogStore over the tables logs, consumer_offsets and dead_letters. Connects when it is needed,
+// anew after an outage, and brings the schema up to date at the first connection.
+class PostgresStore final : public LogStore {
+ public:
+  explicit PostgresStore(PostgresStoreConfig config) : config_(std::move(config)) {}
+
+  Result<std::map<int, std::int64_t>> offsets(const std::vector<int>& partitions) override;
+  Result<void> reset_offset(int partition, std::int64_t from, std::int64_t to) override;
+  Result<Written> write(std::span<const PartitionBatch> batches) override;
+
+ private:
+  Result<void> ensure();
+  Result<std::vector<int>> move_offsets(std::span<const PartitionBatch> batches);
+  Result<std::int64_t> insert_rows(std::span<const PartitionBatch> batches);
+  Result<void> insert_dead(std::span<const PartitionBatch> batches);
+
+  PostgresStoreConfig config_;
+  std::unique_ptr<postgres::Connection> connection_;
+  bool migrated_ = false;
+};
+
+}  // namespace stormlog::pipeline

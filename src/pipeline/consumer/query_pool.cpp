@@ -1,0 +1,53 @@
+#include "pipeline/consumer/query_pool.hpp"
+
+namespace stormlog::pipeline {
+
+Result<postgres::Connection*> QueryPool::Worker::database() {
+  if (connection_ && connection_->usable()) return connection_.get();
+  connection_.reset();
+  Result<postgres::Connection> made = postgres::Connection::connect(config_.postgres);
+  if (!made) return made.error();
+  connection_ = std::make_unique<postgres::Connection>(std::move(*made));
+  return connection_.get();
+}
+
+QueryPool::QueryPool(Config config) : config_(std::move(config)) {
+  for (int i = 0; i < config_.threads; ++i) threads_.emplace_back([this] { loop(); });
+}
+
+QueryPool::~QueryPool() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    waiting_.clear();
+  }
+  condition_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+bool QueryPool::submit(Job job) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stop_ || waiting_.size() >= config_.max_waiting) return false;
+    waiting_.push_back(std::move(job));
+  }
+  condition_.notify_one();
+  return true;
+}
+
+void QueryPool::loop() {
+  Worker worker(config_);
+  for (;;) {
+    Job job;
+    {
+      std::unique_lock lock(mutex_);
+      condition_.wait(lock, [this] { return stop_ || !waiting_.empty(); });
+      if (stop_) return;
+      job = std::move(waiting_.front());
+      waiting_.pop_front();
+    }
+    job(worker);
+  }
+}
+
+}  // namespace stormlog::pipeline

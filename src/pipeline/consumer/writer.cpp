@@ -1,0 +1,119 @@
+#include "pipeline/consumer/writer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/postgres/sqlstate.hpp"
+
+namespace stormlog::pipeline {
+namespace {
+
+constexpr int kConflictRetries = 10;
+
+class Flush {
+ public:
+  explicit Flush(LogStore& store) : store_(store) {}
+
+  // False when the flush has to end here.
+  bool write(std::vector<PartitionBatch> batches) {
+    while (!batches.empty()) {
+      Result<LogStore::Written> written = attempt(batches);
+      if (!written) {
+        if (postgres::failure_of(written.error()) == postgres::Failure::data) {
+          return isolate(std::move(batches), written.error());
+        }
+        outcome_.failure = written.error();
+        return false;
+      }
+      if (written->fenced.empty()) {
+        keep(std::move(batches), *written);
+        return true;
+      }
+      std::erase_if(batches, [&](const PartitionBatch& batch) {
+        return std::find(written->fenced.begin(), written->fenced.end(), batch.partition) !=
+               written->fenced.end();
+      });
+      outcome_.fenced.insert(outcome_.fenced.end(), written->fenced.begin(), written->fenced.end());
+    }
+    return true;
+  }
+
+  FlushOutcome take() { return std::move(outcome_); }
+
+ private:
+  Result<LogStore::Written> attempt(const std::vector<PartitionBatch>& batches) {
+    for (int tries = 0;; ++tries) {
+      Result<LogStore::Written> written = store_.write(batches);
+      if (written.ok() || tries == kConflictRetries ||
+          postgres::failure_of(written.error()) != postgres::Failure::conflict) {
+        return written;
+      }
+    }
+  }
+
+  bool fenced(int partition) const {
+    return std::find(outcome_.fenced.begin(), outcome_.fenced.end(), partition) !=
+           outcome_.fenced.end();
+  }
+
+  // The data of these batches were refused together.
+  bool isolate(std::vector<PartitionBatch> batches, const Error& why) {
+    if (batches.size() > 1) {
+      for (PartitionBatch& batch : batches) {
+        if (!write_one(std::move(batch))) return false;
+      }
+      return true;
+    }
+    PartitionBatch batch = std::move(batches.front());
+    if (batch.rows.empty()) {
+      // Only dead letters, and even they are refused: wait rather than lose them.
+      outcome_.failure =
+          Error::retriable("dead letters cannot be stored: " + why.message, why.code);
+      return false;
+    }
+    if (batch.rows.size() == 1) {
+      DeadLetter letter = bury(std::move(batch.rows.front()), why.code, why.message);
+      batch.rows.clear();
+      const auto place =
+          std::lower_bound(batch.dead.begin(), batch.dead.end(), letter.offset,
+                           [](const DeadLetter& a, std::int64_t b) { return a.offset < b; });
+      batch.dead.insert(place, std::move(letter));
+      return write_one(std::move(batch));
+    }
+    const std::size_t half = batch.rows.size() / 2;
+    const int partition = batch.partition;
+    auto [first, second] = std::move(batch).split(half);
+    if (!write_one(std::move(first))) return false;
+    // Fenced in the middle: the second half would be, too.
+    return fenced(partition) || write_one(std::move(second));
+  }
+
+  bool write_one(PartitionBatch batch) {
+    std::vector<PartitionBatch> one;
+    one.push_back(std::move(batch));
+    return write(std::move(one));
+  }
+
+  void keep(std::vector<PartitionBatch> batches, const LogStore::Written& written) {
+    outcome_.inserted += written.inserted;
+    outcome_.duplicates += written.duplicates;
+    for (PartitionBatch& batch : batches) {
+      outcome_.stored[batch.partition] = batch.next;
+      outcome_.dead += static_cast<std::int64_t>(batch.dead.size());
+      std::move(batch.rows.begin(), batch.rows.end(), std::back_inserter(outcome_.rows));
+    }
+  }
+
+  LogStore& store_;
+  FlushOutcome outcome_;
+};
+
+}  // namespace
+
+FlushOutcome write_batches(LogStore& store, std::vector<PartitionBatch> batches) {
+  Flush flush(store);
+  flush.write(std::move(batches));
+  return flush.take();
+}
+
+}  // namespace stormlog::pipeline

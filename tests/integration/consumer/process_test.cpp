@@ -1,0 +1,324 @@
+// The log-consumer as a process, between a mock Kafka, a real PostgreSQL and a real Redis. Whatever
+// is killed, and when: in the end each record is a row once, or a dead letter once.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "common/base/random.hpp"
+#include "common/http/curl_client.hpp"
+#include "common/postgres/connection.hpp"
+#include "common/redis/connection.hpp"
+#include "events.hpp"
+#include "mock_kafka.hpp"
+#include "support/postgres_server.hpp"
+#include "support/redis_server.hpp"
+
+namespace stormlog {
+namespace {
+
+using namespace std::chrono_literals;
+using test::eventually;
+using testing::HasSubstr;
+
+constexpr int kPartitions = 4;
+constexpr auto kLong = 60s;
+
+class Consumer : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { postgres_ = std::make_unique<test::PostgresServer>(); }
+  static void TearDownTestSuite() { postgres_.reset(); }
+
+  void SetUp() override {
+    ASSERT_TRUE(
+        db().script("DROP TABLE IF EXISTS logs, consumer_offsets, dead_letters, schema_migrations")
+            .ok());
+  }
+  void TearDown() override {
+    // What the services said helps only where something went wrong.
+    if (HasFailure()) std::system(("cat " + (folder_.path() / "log").string()).c_str());
+  }
+
+  static postgres::Connection db() {
+    postgres::ConnectOptions options;
+    options.conninfo = postgres_->conninfo();
+    return std::move(*postgres::Connection::connect(options));
+  }
+  static std::int64_t number(const std::string& sql) {
+    postgres::ConnectOptions options;
+    options.conninfo = postgres_->conninfo();
+    Result<postgres::Connection> connection = postgres::Connection::connect(options);
+    if (!connection) return -1;
+    const Result<postgres::Rows> rows = connection->query(sql);
+    return rows.ok() ? rows->integer(0, 0) : -1;
+  }
+  static std::int64_t rows() { return number("SELECT count(*) FROM logs"); }
+
+  struct Process {
+    int port;
+    std::unique_ptr<test::ChildProcess> child;
+    std::string url(const std::string& path) const {
+      return "http://127.0.0.1:" + std::to_string(port) + path;
+    }
+  };
+  Process start(const std::vector<std::string>& more = {}) {
+    Process process{test::free_port(), nullptr};
+    std::vector<std::string> argv = {std::getenv("LOG_CONSUMER"),
+                                     "--listen=127.0.0.1:" + std::to_string(process.port),
+                                     "--kafka-brokers=" + kafka_.brokers(),
+                                     "--group=stormlog",
+                                     "--group-instance-id=none",
+                                     "--session-timeout=1500ms",
+                                     "--postgres=" + postgres_->conninfo(),
+                                     "--redis=" + redis_.url()};
+    argv.insert(argv.end(), more.begin(), more.end());
+    process.child = std::make_unique<test::ChildProcess>(
+        test::ChildProcess::Options{argv, folder_.path() / "log", ""});
+    EXPECT_TRUE(eventually([&] { return get(process.url("/livez")).status == 200; }));
+    return process;
+  }
+  static http::FetchResponse get(const std::string& url) {
+    http::FetchRequest request;
+    request.url = url;
+    const Result<http::FetchResponse> response = http::fetch(request);
+    return response.ok() ? *response : http::FetchResponse{};
+  }
+  static std::string metrics(const Process& process) { return get(process.url("/metrics")).body; }
+  // The sum of the lag, or empty where there is no data.
+  static std::optional<double> lag(const Process& process) {
+    std::optional<double> sum;
+    std::istringstream lines(metrics(process));
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.starts_with("kafka_consumer_lag{")) continue;
+      sum = sum.value_or(0) + std::stod(line.substr(line.rfind(' ') + 1));
+    }
+    return sum;
+  }
+  static bool breaker_is(const Process& process, const std::string& name,
+                         const std::string& state) {
+    const auto breakers =
+        nlohmann::json::parse(get(process.url("/admin/breakers")).body, nullptr, false);
+    if (!breakers.is_object()) return false;
+    for (const auto& breaker : breakers["breakers"]) {
+      if (breaker["name"] == name) return breaker["state"] == state;
+    }
+    return false;
+  }
+  void produce(std::uint32_t from, std::uint32_t to) {
+    for (std::uint32_t i = from; i < to; ++i) {
+      kafka_.produce(static_cast<int>(i % kPartitions), test::stored_event(i));
+    }
+    kafka_.flush();
+  }
+  void expect_exactly(std::int64_t n) {
+    EXPECT_EQ(rows(), n);
+    EXPECT_EQ(number("SELECT count(DISTINCT attributes->>'seq') FROM logs"), n);
+    EXPECT_EQ(number("SELECT sum(next_offset) FROM consumer_offsets"), n);
+  }
+  static void stop(Process& process) {
+    process.child->signal(SIGTERM);
+    const std::optional<int> status = process.child->wait(kLong);
+    ASSERT_TRUE(status);
+    EXPECT_TRUE(WIFEXITED(*status) && WEXITSTATUS(*status) == 0) << *status;
+  }
+
+  static std::unique_ptr<test::PostgresServer> postgres_;
+  test::RedisServer redis_;
+  test::MockKafka kafka_{kPartitions};
+  test::TempFolder folder_;
+};
+std::unique_ptr<test::PostgresServer> Consumer::postgres_;
+
+TEST_F(Consumer, KilledAtAnyMomentItNeitherLosesNorDoubles) {
+  constexpr std::uint32_t kEvents = 6'000;
+  Random random(20260131);
+  std::thread source([&] {
+    for (std::uint32_t i = 0; i < kEvents; i += 20) {
+      produce(i, i + 20);
+      std::this_thread::sleep_for(60ms);  // the records keep coming through all the kills
+    }
+  });
+  Process process = start();
+  for (int kill = 0; kill < 5; ++kill) {
+    const std::int64_t goal =
+        std::max<std::int64_t>(0, rows()) + 1 + static_cast<std::int64_t>(random.below(400));
+    EXPECT_TRUE(eventually([&] { return rows() >= goal || rows() == kEvents; }, kLong));
+    std::this_thread::sleep_for(std::chrono::microseconds{random.below(30'000)});
+    process.child->kill9();
+    process = start();
+  }
+  source.join();
+  EXPECT_TRUE(eventually([&] { return rows() == kEvents && lag(process) == 0.0; }, kLong));
+  expect_exactly(kEvents);
+  stop(process);
+}
+
+TEST_F(Consumer, AStoppedOneIsFencedWhenItWakesUp) {
+  produce(0, 400);
+  Process first = start();
+  ASSERT_TRUE(eventually([&] { return rows() == 400; }, kLong));
+  first.child->signal(SIGSTOP);
+  produce(400, 800);
+  Process second = start();
+  ASSERT_TRUE(eventually([&] { return rows() == 800; }, kLong));
+  first.child->signal(SIGCONT);
+  produce(800, 1'200);
+  EXPECT_TRUE(eventually([&] { return rows() == 1'200; }, kLong));
+  expect_exactly(1'200);
+  stop(first);
+  stop(second);
+}
+
+TEST_F(Consumer, PostgresqlKilledInTheMiddleCostsTimeAndNothingElse) {
+  produce(0, 500);
+  Process process = start();
+  ASSERT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  const std::string one = process.url("/api/v1/logs/" + test::event_id(7).to_string());
+  ASSERT_TRUE(eventually([&] { return get(one).body.find("\"redis\"") != std::string::npos; }));
+
+  postgres_->kill9();
+  produce(500, 1'000);
+  EXPECT_TRUE(eventually([&] { return breaker_is(process, "postgresql", "open"); }));
+  EXPECT_EQ(get(process.url("/livez")).status, 200);
+  EXPECT_EQ(get(process.url("/readyz")).status, 200);
+  // Reads: by id from Redis, saying so; the list not at all.
+  EXPECT_TRUE(eventually([&] {
+    const auto answer = nlohmann::json::parse(get(one).body, nullptr, false);
+    return answer.is_object() && answer.value("degraded", false) && answer["source"] == "redis";
+  }));
+  const http::FetchResponse list = get(process.url("/api/v1/logs"));
+  EXPECT_EQ(list.status, 503);
+  EXPECT_TRUE(list.headers.has("Retry-After"));
+  EXPECT_THAT(std::string(list.headers.get("Content-Type")), HasSubstr("application/problem+json"));
+  EXPECT_NE(lag(process), 0.0);  // unknown, or the truth; never "drained"
+
+  postgres_->start();
+  EXPECT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  EXPECT_TRUE(eventually([&] { return breaker_is(process, "postgresql", "closed"); }));
+  expect_exactly(1'000);
+  stop(process);
+}
+
+TEST_F(Consumer, PoisonGoesToTheDeadLettersEvenWhileRedisIsAway) {
+  Process process = start();
+  ASSERT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  ASSERT_TRUE(db().script("ALTER TABLE logs ADD CHECK (body <> 'poison')").ok());
+  redis_.kill9();
+  produce(0, 100);
+  kafka_.produce(0, test::stored_event(100, "poison"));
+  kafka_.produce(1, "not an event", "018f2f0e-0000-7000-8000-000000000000");
+  produce(101, 201);
+  ASSERT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  EXPECT_EQ(rows(), 200);
+  EXPECT_EQ(number("SELECT count(*) FROM dead_letters"), 2);
+  EXPECT_TRUE(breaker_is(process, "postgresql", "closed"));
+
+  redis_.start();
+  EXPECT_TRUE(eventually([&] { return number("SELECT count(*) FROM dead_letters") == 0; }));
+  redis::Client client(*redis::Url::parse(redis_.url()));
+  const Result<redis::Reply> letters = client.command({"XRANGE", "stormlog:dlq:logs", "-", "+"});
+  ASSERT_TRUE(letters.ok());
+  ASSERT_EQ(letters->elements.size(), 2u);
+  std::map<std::string, std::map<std::string, std::string>> by_code;
+  for (const redis::Reply& entry : letters->elements) {
+    std::map<std::string, std::string> fields;
+    const std::vector<redis::Reply>& flat = entry.elements[1].elements;
+    for (std::size_t i = 0; i + 1 < flat.size(); i += 2) fields[flat[i].text] = flat[i + 1].text;
+    by_code[fields["code"]] = fields;
+  }
+  EXPECT_EQ(by_code["23514"]["id"], test::event_id(100).to_string());
+  EXPECT_EQ(by_code["23514"]["payload"], test::stored_event(100, "poison"));
+  EXPECT_EQ(by_code["23514"]["partition"], "0");
+  EXPECT_EQ(by_code["decode"]["payload"], "not an event");
+  EXPECT_EQ(by_code["decode"]["id"], "018f2f0e-0000-7000-8000-000000000000");
+  EXPECT_THAT(by_code["decode"]["reason"], HasSubstr("stored form"));
+  EXPECT_EQ(client.command({"EXISTS", "stormlog:dlq-marks:logs"})->integer, 0);
+  stop(process);
+}
+
+TEST_F(Consumer, StartsWhileEverythingIsAwayAndKnowsNoLagUntilItHasPartitions) {
+  kafka_.topic_missing(true);
+  redis_.kill9();
+  postgres_->stop();
+  Process process = start();
+  EXPECT_EQ(lag(process), std::nullopt);
+  EXPECT_THAT(metrics(process), HasSubstr("consumer_assigned_partitions 0"));
+  EXPECT_EQ(get(process.url("/api/v1/logs")).status, 503);
+  EXPECT_TRUE(process.child->running());
+  kafka_.topic_missing(false);
+  produce(0, 100);
+  // Assigned, but what is stored is not known: still no lag.
+  EXPECT_TRUE(eventually(
+      [&] { return metrics(process).find("consumer_assigned_partitions 4") != std::string::npos; },
+      kLong));
+  EXPECT_EQ(lag(process), std::nullopt);
+  postgres_->start();
+  redis_.start();
+  EXPECT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  expect_exactly(100);
+  stop(process);
+}
+
+TEST_F(Consumer, StoppedItStoresWhatItHolds) {
+  produce(0, 100);
+  Process process = start({"--batch-linger=1m"});
+  // Nothing is due for a minute: what was read waits in memory.
+  ASSERT_TRUE(eventually([&] { return lag(process) == 100.0; }, kLong));
+  std::this_thread::sleep_for(1s);
+  EXPECT_EQ(rows(), 0);
+  stop(process);
+  expect_exactly(100);
+}
+
+TEST_F(Consumer, AnswersQueries) {
+  produce(0, 30);
+  Process process = start();
+  ASSERT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  EXPECT_EQ(rows(), 30);
+  const auto page =
+      nlohmann::json::parse(get(process.url("/api/v1/logs?limit=20&service=test")).body);
+  ASSERT_EQ(page["logs"].size(), 20u);
+  EXPECT_EQ(page["logs"][0]["attributes"]["seq"], 29);
+  EXPECT_EQ(page["degraded"], false);
+  const std::string next = page["next_cursor"];
+  const auto rest = nlohmann::json::parse(
+      get(process.url("/api/v1/logs?limit=20&service=test&cursor=" + next)).body);
+  ASSERT_EQ(rest["logs"].size(), 10u);
+  EXPECT_EQ(rest["logs"][9]["attributes"]["seq"], 0);
+  EXPECT_TRUE(rest["next_cursor"].is_null());
+  EXPECT_EQ(
+      nlohmann::json::parse(get(process.url("/api/v1/logs?severity=ERROR")).body)["logs"].size(),
+      0u);
+  const http::FetchResponse bad = get(process.url("/api/v1/logs?limit=0"));
+  EXPECT_EQ(bad.status, 400);
+  EXPECT_THAT(bad.body, HasSubstr("limit must be 1 to 1000"));
+  EXPECT_EQ(get(process.url("/api/v1/logs/" + test::event_id(77).to_string())).status, 404);
+  EXPECT_EQ(get(process.url("/api/v1/logs/77")).status, 400);
+
+  // The cache does not survive this; the table does.
+  redis_.kill9();
+  const auto cold =
+      nlohmann::json::parse(get(process.url("/api/v1/logs/" + test::event_id(3).to_string())).body);
+  EXPECT_EQ(cold["source"], "postgresql");
+  EXPECT_EQ(cold["log"]["id"], test::event_id(3).to_string());
+  EXPECT_EQ(cold["log"]["body"], "hello");
+
+  const std::string text = metrics(process);
+  for (const char* name :
+       {"log_events_processed 30", "pg_rows_total{result=\"inserted\"} 30", "rebalances_total",
+        "pg_flush_seconds_count", "redis_op_seconds_count{op=\"cache_set\"}", "cache_misses_total",
+        "dlq_depth", "event_e2e_seconds_count", "consumer_lag_seconds",
+        "resilience4j_circuitbreaker_state{"}) {
+    EXPECT_THAT(text, HasSubstr(name));
+  }
+  stop(process);
+}
+
+}  // namespace
+}  // namespace stormlog
