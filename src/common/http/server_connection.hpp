@@ -1,0 +1,82 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/base/clock.hpp"
+#include "common/http/router.hpp"
+#include "common/http/server.hpp"
+
+namespace stormlog::http {
+
+// What all connections of one server share.
+struct ServerShared {
+  Router router;
+  ServerLimits limits;
+  std::function<void(const RequestRecord&)> observer;
+  std::int64_t inflight = 0;
+  bool draining = false;
+};
+
+// One accepted connection: reads requests one after another, runs their handlers, writes the
+// answers in order. Pipelined requests wait in the buffer.
+//
+// Threads:  everything on the io_context's one thread.
+// Lifetime: kept alive by its own coroutine; `shared` must outlive it.
+class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
+ public:
+  ServerConnection(asio::ip::tcp::socket socket, ServerShared& shared);
+
+  asio::awaitable<void> run();
+  // 503 + Retry-After and close: the server is full.
+  asio::awaitable<void> refuse();
+
+  void close_if_late(MonotonicTime now);
+  // Closes at once when no request has begun.
+  void close_if_idle();
+  void close();
+
+ private:
+  using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+  class ChunkWriter;
+  struct Head {
+    std::string_view route;
+    bool keep_alive = true;
+    bool http_1_0 = false;
+    bool is_head = false;
+  };
+
+  // The next request; empty when the connection is over (an error answer has been written then).
+  asio::awaitable<std::optional<Request>> read_request(Head& head);
+  asio::awaitable<bool> read_more(Parser& parser);
+  asio::awaitable<bool> answer(Request& request, Head& head);
+  asio::awaitable<Response> call(const Handler& handler, Request& request);
+  asio::awaitable<bool> stream(const StreamHandler& handler, Request& request, Head& head);
+  asio::awaitable<bool> send(const Response& response, const Head& head);
+  asio::awaitable<void> reject(const Response& response);
+  asio::awaitable<void> linger();
+  asio::awaitable<void> watch_for_close();
+  Response error_response(const boost::system::error_code& failure) const;
+  void report(const Request& request, const Head& head, int status);
+  void expect_within(std::chrono::milliseconds time);
+  Request take_request(Parser& parser, Head& head);
+
+  asio::ip::tcp::socket socket_;
+  ServerShared& shared_;
+  boost::beast::flat_buffer buffer_;
+  std::string remote_;
+  std::string out_;  // reused for each head
+  MonotonicTime deadline_ = MonotonicTime::max();
+  bool idle_ = true;
+  bool late_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace stormlog::http
