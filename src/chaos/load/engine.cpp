@@ -74,7 +74,8 @@ asio::awaitable<void> LoadEngine::work(Slot& slot) {
   } else {
     co_await closed_loop(slot);
   }
-  slot.connection.close();
+  // Gone, not only closed: a timer of it would keep run() from returning.
+  slot.connection.reset();
   if (--running_ == 0) finish();
 }
 
@@ -117,9 +118,9 @@ asio::awaitable<void> LoadEngine::wait_until(Slot& slot, MonotonicTime time) {
 // instead of failing with an open outcome.
 asio::awaitable<void> LoadEngine::watch(Slot& slot) {
   slot.watched = true;
-  const bool closed = co_await slot.connection.watch_peer_close();
+  const bool closed = co_await slot.connection->watch_peer_close();
   slot.watched = false;
-  if (closed) slot.connection.close();
+  if (closed && slot.connection) slot.connection->close();
 }
 
 asio::awaitable<void> LoadEngine::open_loop(Slot& slot) {
@@ -129,7 +130,7 @@ asio::awaitable<void> LoadEngine::open_loop(Slot& slot) {
     ++next_due_;
     const Nanoseconds wait = due - now();
     if (wait > Nanoseconds{0}) {
-      if (wait >= kWatchFrom && slot.connection.is_open() && !slot.watched) {
+      if (wait >= kWatchFrom && slot.connection->is_open() && !slot.watched) {
         asio::co_spawn(io_, watch(slot), asio::detached);
       }
       co_await wait_until(slot, due);
@@ -142,7 +143,7 @@ asio::awaitable<void> LoadEngine::open_loop(Slot& slot) {
       record_unsent(slot, due, "no free connection", "");
       continue;
     }
-    if (!slot.connection.is_open()) {
+    if (!slot.connection->is_open()) {
       const std::string refusal = co_await connect_open_loop(slot);
       if (!refusal.empty()) {
         record_unsent(slot, due, "no connection", refusal);
@@ -157,7 +158,7 @@ asio::awaitable<void> LoadEngine::closed_loop(Slot& slot) {
   while (!stopped_) {
     const MonotonicTime begin = now();
     if (end_ && begin >= *end_) co_return;
-    if (!slot.connection.is_open()) {
+    if (!slot.connection->is_open()) {
       const std::string refusal = co_await connect(slot);
       if (!refusal.empty()) {
         record_unsent(slot, begin, "no connection", refusal);
@@ -175,7 +176,7 @@ asio::awaitable<std::string> LoadEngine::connect(Slot& slot) {
   const milliseconds timeout = std::min(plan_.load.timeout, kMaxConnectTimeout);
   std::string host = plan_.url.host;
   const Result<void> connected =
-      co_await slot.connection.connect(std::move(host), plan_.url.port, timeout);
+      co_await slot.connection->connect(std::move(host), plan_.url.port, timeout);
   std::string refusal = connected ? std::string() : connected.error().message;
   co_return refusal;
 }

@@ -64,7 +64,7 @@ class LoadEngine {
   // One connection and its keys.
   struct Slot {
     explicit Slot(asio::io_context& io) : connection(io.get_executor()), timer(io) {}
-    http::ClientConnection connection;
+    std::optional<http::ClientConnection> connection;  // until its work is done
     asio::steady_timer timer;
     std::vector<std::uint32_t> keys;
     std::size_t next_key = 0;

@@ -46,7 +46,7 @@ asio::awaitable<void> LoadEngine::send(Slot& slot, MonotonicTime intended) {
   counters.in_flight.fetch_add(events, std::memory_order_relaxed);
 
   http::ClientConnection::Outcome outcome =
-      co_await slot.connection.exchange(std::move(request), plan_.load.timeout);
+      co_await slot.connection->exchange(std::move(request), plan_.load.timeout);
   counters.in_flight.fetch_sub(events, std::memory_order_relaxed);
   sample.done = offset(now());
 
@@ -55,7 +55,7 @@ asio::awaitable<void> LoadEngine::send(Slot& slot, MonotonicTime intended) {
     sample.status = static_cast<std::uint16_t>(outcome.response.status);
     sample.retry_after = outcome.response.headers.has("retry-after");
     judgement = judge_.judge(outcome.response.status, outcome.response.body, events);
-    if (!outcome.response.keep_alive) slot.connection.close();
+    if (!outcome.response.keep_alive) slot.connection->close();
   } else if (outcome.error.phase == http::ExchangePhase::not_sent) {
     judgement.outcome = Outcome::unsent;
     judgement.error = "no connection";
