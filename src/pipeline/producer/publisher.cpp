@@ -23,6 +23,10 @@ constexpr std::uint64_t kIndexMask = (1ULL << kIndexBits) - 1;
 // With all brokers gone, a record need not wait for the whole stall to prove it.
 constexpr milliseconds kBrokersDownStall{100};
 
+// At the end nobody waits for a record any more: its request was answered 504. Without progress for
+// this long there is no point in holding up the end for it.
+constexpr milliseconds kDrainStall{1'000};
+
 EventOutcome outcome_of(const kafka::Delivery& delivery) {
   switch (delivery.status) {
     case kafka::DeliveryStatus::acked:
@@ -317,9 +321,17 @@ void Publisher::tick() {
 
 asio::awaitable<void> Publisher::drained() {
   asio::steady_timer timer(io_);
-  while (producer_->in_flight().messages > 0) {
+  std::uint64_t left = producer_->in_flight().messages;
+  MonotonicTime progress = clock_.now();
+  while (left > 0 && clock_.now() - progress < kDrainStall) {
     timer.expires_after(milliseconds(5));
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    const std::uint64_t now_left = producer_->in_flight().messages;
+    if (now_left != left) progress = clock_.now();
+    left = now_left;
+  }
+  if (left > 0) {
+    log::warn("records are given up: Kafka takes none", {{"records", left}});
   }
 }
 

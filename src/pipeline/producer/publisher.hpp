@@ -69,7 +69,7 @@ class Publisher {
   // Watches stalls and moves the breaker's time; call it every few tens of milliseconds.
   void tick();
 
-  // Waits until nothing is under way any more, without a limit of its own.
+  // Waits until nothing is under way any more, or Kafka has taken nothing for a second.
   asio::awaitable<void> drained();
 
   const kafka::Producer& kafka() const { return *producer_; }
