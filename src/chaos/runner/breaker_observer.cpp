@@ -16,7 +16,9 @@ constexpr Nanoseconds kReconnectInterval = std::chrono::milliseconds{50};
 // A service's own stamp is believed when it is this near to our receipt: same machine, same clock.
 constexpr Nanoseconds kBelievableSkew = std::chrono::seconds{1};
 
-bool in_trouble(const std::string& state) { return state == "open" || state == "half_open"; }
+bool in_trouble(const std::string& state) {
+  return state == "open" || state == "half_open";
+}
 
 }  // namespace
 
@@ -27,7 +29,9 @@ BreakerObserver::BreakerObserver(const Stack& stack, Journal& journal) : journal
   }
 }
 
-BreakerObserver::~BreakerObserver() { stop(); }
+BreakerObserver::~BreakerObserver() {
+  stop();
+}
 
 void BreakerObserver::start() {
   for (const Source& source : sources_) {
@@ -61,8 +65,8 @@ void BreakerObserver::follow_events(const Source& source) {
   request.timeout = std::chrono::milliseconds{0};
   while (!stop_) {
     // An error is a service that is down: normal here, and it shows as a process event.
-    const auto ended = http::read_event_stream(
-        request, stop_, [&](std::string_view event, std::string_view data) {
+    const auto ended =
+        http::read_event_stream(request, stop_, [&](std::string_view event, std::string_view data) {
           on_event(source, event, data);
           return !stop_;
         });

@@ -41,10 +41,9 @@ void Journal::write_at(const std::string& type, Nanoseconds at,
                        const nlohmann::ordered_json& fields) {
   const std::lock_guard lock(mutex_);
   const Nanoseconds ago = (clock_.now() - epoch_) - at;
-  nlohmann::ordered_json entry = {
-      {"type", type},
-      {"t_ms", std::round(static_cast<double>(at.count()) / 1e3) / 1e3},
-      {"at", units::format_rfc3339(clock_.wall_now() - ago, 6)}};
+  nlohmann::ordered_json entry = {{"type", type},
+                                  {"t_ms", std::round(static_cast<double>(at.count()) / 1e3) / 1e3},
+                                  {"at", units::format_rfc3339(clock_.wall_now() - ago, 6)}};
   if (fields.is_object()) entry.update(fields);
   if (state_.ok()) {
     state_ = file_.append(

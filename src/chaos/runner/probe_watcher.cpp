@@ -42,8 +42,8 @@ ProbeObservation look(ArmedProbe& probe, Nanoseconds at) {
   const ProbeResult result = probe.probe->measure();
   observation.has_data = result.has_data;
   observation.held = result.has_data && probe.step->expect.holds(result.value);
-  observation.seen = result.has_data ? probe.step->expect.seen(result.value)
-                                     : "no data: " + result.no_data;
+  observation.seen =
+      result.has_data ? probe.step->expect.seen(result.value) : "no data: " + result.no_data;
   return observation;
 }
 
@@ -56,7 +56,9 @@ ProbeWatcher::ProbeWatcher(std::vector<ArmedProbe> steady, std::vector<ArmedProb
       interval_(interval),
       on_stop_(std::move(on_stop)) {}
 
-ProbeWatcher::~ProbeWatcher() { stop(); }
+ProbeWatcher::~ProbeWatcher() {
+  stop();
+}
 
 std::string ProbeWatcher::wait_until_steady(Nanoseconds at_most) {
   const Nanoseconds deadline = journal_.now() + at_most;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "chaos/experiment/experiment.hpp"
+#include "chaos/experiment/run_record.hpp"
 #include "chaos/probe/probe.hpp"
 #include "chaos/runner/journal.hpp"
 

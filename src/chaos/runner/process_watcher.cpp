@@ -70,11 +70,9 @@ void ProcessWatcher::find(Watched& watched, bool first) {
       names_.push_back(watched.service);
       return;
     }
-    events_.push_back(
-        {watched.service, ProcessEvent::Kind::started, now, identity->pid, {}, {}});
+    events_.push_back({watched.service, ProcessEvent::Kind::started, now, identity->pid, {}, {}});
   }
-  journal_.write_at("process_started", now,
-                    {{"service", watched.service}, {"pid", identity->pid}});
+  journal_.write_at("process_started", now, {{"service", watched.service}, {"pid", identity->pid}});
 }
 
 void ProcessWatcher::ended(Watched& watched) {

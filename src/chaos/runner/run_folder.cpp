@@ -52,8 +52,8 @@ Result<RunFolder> create_run_folder(const std::filesystem::path& runs, const std
     std::error_code error;
     if (std::filesystem::create_directory(runs / name, error)) return RunFolder{runs / name, name};
     if (error) {
-      return Error::permanent((runs / name).string() + ": cannot create the run's folder: " +
-                              error.message());
+      return Error::permanent((runs / name).string() +
+                              ": cannot create the run's folder: " + error.message());
     }
   }
   return Error::permanent(runs.string() + ": too many runs named " + base);

@@ -4,22 +4,32 @@ namespace stormlog::chaos {
 
 std::string_view to_string(Verdict verdict) {
   switch (verdict) {
-    case Verdict::passed: return "passed";
-    case Verdict::failed: return "failed";
-    case Verdict::invalid: return "invalid";
-    case Verdict::unknown: return "unknown";
-    case Verdict::aborted: return "aborted";
+    case Verdict::passed:
+      return "passed";
+    case Verdict::failed:
+      return "failed";
+    case Verdict::invalid:
+      return "invalid";
+    case Verdict::unknown:
+      return "unknown";
+    case Verdict::aborted:
+      return "aborted";
   }
   return "unknown";
 }
 
 int exit_code(Verdict verdict) {
   switch (verdict) {
-    case Verdict::passed: return 0;
-    case Verdict::failed: return 1;
-    case Verdict::invalid: return 3;
-    case Verdict::unknown: return 4;
-    case Verdict::aborted: return 5;
+    case Verdict::passed:
+      return 0;
+    case Verdict::failed:
+      return 1;
+    case Verdict::invalid:
+      return 3;
+    case Verdict::unknown:
+      return 4;
+    case Verdict::aborted:
+      return 5;
   }
   return 4;
 }

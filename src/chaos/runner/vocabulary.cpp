@@ -10,9 +10,12 @@ namespace {
 
 Word::Duration duration_of(FaultKind::Duration duration) {
   switch (duration) {
-    case FaultKind::Duration::one_off: return Word::Duration::refused;
-    case FaultKind::Duration::lasting: return Word::Duration::required;
-    case FaultKind::Duration::either: return Word::Duration::optional;
+    case FaultKind::Duration::one_off:
+      return Word::Duration::refused;
+    case FaultKind::Duration::lasting:
+      return Word::Duration::required;
+    case FaultKind::Duration::either:
+      return Word::Duration::optional;
   }
   return Word::Duration::refused;
 }
@@ -20,13 +23,14 @@ Word::Duration duration_of(FaultKind::Duration duration) {
 Vocabulary collect() {
   Vocabulary words;
   for (const FaultKind* kind : fault_kinds()) {
-    words.faults.push_back(
-        {.name = kind->name, .params = kind->params, .duration = duration_of(kind->duration),
-         .default_expect = {}});
+    words.faults.push_back({.name = kind->name,
+                            .params = kind->params,
+                            .duration = duration_of(kind->duration),
+                            .default_expect = {}});
   }
   for (const ProbeKind* kind : probe_kinds()) {
-    words.probes.push_back({.name = kind->name, .params = kind->params,
-                            .default_expect = kind->default_expect});
+    words.probes.push_back(
+        {.name = kind->name, .params = kind->params, .default_expect = kind->default_expect});
   }
   for (const CheckKind* kind : check_kinds()) {
     words.checks.push_back({.name = kind->name, .params = kind->params, .default_expect = {}});
