@@ -30,3 +30,8 @@ add_library(stormlog_asio INTERFACE)
 target_link_libraries(stormlog_asio INTERFACE Boost::headers Threads::Threads OpenSSL::SSL)
 target_compile_definitions(stormlog_asio INTERFACE
   BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_BEAST_SEPARATE_COMPILATION)
+# When it optimises, GCC inlines only one half of Asio's pair of operators for coroutine frames, and
+# warns that they do not match.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(stormlog_asio INTERFACE -Wno-mismatched-new-delete)
+endif()
