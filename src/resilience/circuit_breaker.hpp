@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/base/clock.hpp"
@@ -65,6 +66,7 @@ class Permit {
 
  private:
   friend class CircuitBreaker;
+  void settle(bool succeeded, std::optional<Nanoseconds> duration);
   CircuitBreaker* breaker_ = nullptr;
   std::uint64_t generation_ = 0;
   MonotonicTime start_{};

@@ -37,8 +37,8 @@ struct BreakerEvent {
   WallTime at;
   BreakerState from = BreakerState::closed;  // state_transition only
   BreakerState to = BreakerState::closed;
-  Nanoseconds duration{0};  // success and error only
-  double rate_percent = 0;  // *_exceeded only
+  Nanoseconds duration{0};     // success and error only
+  double rate_percent = 0;     // *_exceeded only
   std::uint64_t sequence = 0;  // ascends within one breaker
 };
 
