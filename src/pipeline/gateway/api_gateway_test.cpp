@@ -120,7 +120,7 @@ TEST_F(ApiGatewayTest, RefusesWithoutAskingTheProducer) {
 TEST_F(ApiGatewayTest, ManyAtOnceShareBatches) {
   FakeProducer producer;
   auto config = test_config(producer.url());
-  config.upstream.connections = 1;
+  config.upstream.connections = config.upstream.max_connections = 1;
   start(std::move(config));
   ASSERT_EQ(post().status, 202);
   producer.set_mode(Mode::hang);
@@ -220,6 +220,7 @@ TEST_F(ApiGatewayTest, AProducerThatFailsOpensTheBreaker) {
   auto config = test_config(producer.url());
   config.upstream_breaker.open_wait = 60s;
   config.upstream_breaker.open_wait_max = 60s;
+  config.upstream_breaker.open_wait_jitter = 0;
   start(std::move(config));
   ASSERT_EQ(post().status, 202);
   producer.set_mode(Mode::error);
@@ -230,7 +231,7 @@ TEST_F(ApiGatewayTest, AProducerThatFailsOpensTheBreaker) {
   EXPECT_EQ(state(), "open");
   const auto refused = post();
   EXPECT_EQ(refused.status, 503);
-  EXPECT_THAT(std::string(refused.headers.get("Retry-After")), AnyOf("59", "60", "61", "72"));
+  EXPECT_THAT(std::string(refused.headers.get("Retry-After")), AnyOf("59", "60"));
 }
 
 TEST_F(ApiGatewayTest, UnknownToTheProducerIsUnknownToTheClient) {
@@ -245,7 +246,7 @@ TEST_F(ApiGatewayTest, ADeadlineEndsTheWait) {
   FakeProducer producer;
   auto config = test_config(producer.url());
   config.request_timeout = 200ms;
-  config.upstream.connections = 1;
+  config.upstream.connections = config.upstream.max_connections = 1;
   start(std::move(config));
   ASSERT_EQ(post().status, 202);
   producer.set_mode(Mode::hang);
@@ -255,11 +256,29 @@ TEST_F(ApiGatewayTest, ADeadlineEndsTheWait) {
   EXPECT_EQ(first.get(), 504);    // it may have arrived
 }
 
+// Batches that hang at a producer, which waits for Kafka, must not keep others from its quick no.
+TEST_F(ApiGatewayTest, BlockedConnectionsDoNotBlockTheQueue) {
+  FakeProducer producer;
+  auto config = test_config(producer.url());
+  config.upstream.connections = 1;
+  start(std::move(config));
+  ASSERT_EQ(post().status, 202);
+  producer.set_mode(Mode::hang);
+  auto blocked = std::async(std::launch::async, [this] { return post().status; });
+  ASSERT_TRUE(wait([&] { return producer.batches() == 2; }));
+  producer.hold();  // the one that hangs goes on hanging
+  producer.set_mode(Mode::unavailable);
+  EXPECT_EQ(post().status, 503);
+  producer.release();
+  producer.set_mode(Mode::accept);
+  EXPECT_THAT(blocked.get(), AnyOf(202, 503));
+}
+
 TEST_F(ApiGatewayTest, AFullQueueIsShed) {
   FakeProducer producer;
   auto config = test_config(producer.url());
   config.queue.queue_bytes = 1'000;
-  config.upstream.connections = 1;
+  config.upstream.connections = config.upstream.max_connections = 1;
   start(std::move(config));
   ASSERT_EQ(post().status, 202);
   producer.set_mode(Mode::hang);

@@ -30,6 +30,9 @@ class FakeProducer {
   std::uint16_t port() const { return port_; }
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
   void set_mode(Mode mode) { mode_ = mode; }
+  // Batches that hang go on hanging in whatever mode, until released.
+  void hold() { held_ = true; }
+  void release() { held_ = false; }
   int batches() const { return batches_; }
   int events() const { return events_; }
   std::set<Uuid> ids() const {
@@ -73,7 +76,8 @@ class FakeProducer {
       for (const EventView& event : *events) ids_.insert(event.id);
     }
     const std::size_t count = events->size();
-    while (mode_ == Mode::hang) {
+    const bool hangs = mode_ == Mode::hang;
+    while (hangs && (held_ || mode_ == Mode::hang)) {
       boost::asio::steady_timer timer(*io_, std::chrono::milliseconds(5));
       co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     }
@@ -89,6 +93,7 @@ class FakeProducer {
   }
 
   std::atomic<Mode> mode_{Mode::accept};
+  std::atomic<bool> held_{false};
   std::atomic<int> batches_{0};
   std::atomic<int> events_{0};
   mutable std::mutex mutex_;

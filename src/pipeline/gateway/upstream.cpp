@@ -63,10 +63,22 @@ Upstream::~Upstream() = default;
 
 void Upstream::start() {
   asio::co_spawn(io_, watch(), asio::detached);
-  for (std::int64_t i = 0; i < config_.connections; ++i) {
-    slots_.push_back(std::make_unique<Slot>(io_.get_executor()));
-    asio::co_spawn(io_, run(*slots_.back()), asio::detached);
+  for (std::int64_t i = 0; i < config_.connections; ++i) add_slot();
+}
+
+void Upstream::add_slot() {
+  slots_.push_back(std::make_unique<Slot>(io_.get_executor()));
+  asio::co_spawn(io_, run(*slots_.back()), asio::detached);
+}
+
+void Upstream::add_slot_when_blocked() {
+  const auto size = static_cast<std::int64_t>(slots_.size());
+  if (queue_.empty() || busy_ < size || size >= config_.max_connections) return;
+  const MonotonicTime now = clock_.now();
+  for (const auto& slot : slots_) {
+    if (now - slot->since < kLook) return;  // they are busy, not blocked
   }
+  add_slot();
 }
 
 bool Upstream::admits() const {
@@ -144,6 +156,7 @@ asio::awaitable<void> Upstream::watch() {
 asio::awaitable<void> Upstream::watch_closed() {
   if (!suspected_ && !stalled()) {
     co_await pause(kLook);
+    add_slot_when_blocked();
     co_return;
   }
   const auto breaker = breaker_;  // held for the permit: the coroutine may be destroyed last
@@ -153,6 +166,7 @@ asio::awaitable<void> Upstream::watch_closed() {
   if (alive) {
     permit.success();
     reached();
+    add_slot_when_blocked();
     co_return;
   }
   permit.failure();

@@ -24,6 +24,9 @@ namespace asio = boost::asio;
 struct UpstreamConfig {
   // Each carries one batch at a time. Raising it sends more and smaller batches.
   std::int64_t connections = 4;
+  // While all of them wait for the producer and requests queue behind, more are added one by one up
+  // to this: a producer that waits for Kafka can still say no to the others at once.
+  std::int64_t max_connections = 64;
   std::chrono::milliseconds connect_timeout{500};
   // Of one batch, to the answer. Longer than the producer's own request-timeout, so that it is the
   // producer that tells what it knows.
@@ -86,6 +89,8 @@ class Upstream {
   asio::awaitable<void> pause(std::chrono::nanoseconds duration);
   void suspect();
   bool stalled() const;
+  void add_slot();
+  void add_slot_when_blocked();
   void reached();
 
   asio::awaitable<void> run(Slot& slot);
