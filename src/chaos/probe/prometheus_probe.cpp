@@ -1,18 +1,16 @@
 // One value from a Prometheus server's query API, or straight from a service's own metrics page.
 // Source: Prometheus HTTP API, /api/v1/query.
 
-#include <cmath>
-
 #include "chaos/probe/probe.hpp"
+#include "chaos/probe/prometheus_answer.hpp"
 #include "chaos/probe/selector.hpp"
-#include "common/base/units.hpp"
 #include "common/http/curl_client.hpp"
+#include "common/telemetry/exposition.hpp"
 
 namespace stormlog::chaos {
 namespace {
 
 using document::ParamType;
-using Json = nlohmann::ordered_json;
 
 class PageProbe final : public Probe {
  public:
@@ -38,39 +36,6 @@ class PageProbe final : public Probe {
   Selector selector_;
 };
 
-// The single number of a query's answer. Several series are no data: which one is meant is not ours
-// to guess.
-ProbeResult read_answer(const std::string& body) {
-  const Json answer = Json::parse(body, nullptr, false);
-  if (answer.is_discarded() || !answer.is_object())
-    return ProbeResult::none("the answer is not JSON");
-  if (answer.value("status", "") != "success") {
-    return ProbeResult::none("the server refused the query: " +
-                             answer.value("error", std::string("no reason given")));
-  }
-  const Json data = answer.value("data", Json::object());
-  const std::string type = data.value("resultType", "");
-  const Json result = data.value("result", Json::array());
-  Json sample;
-  if (type == "scalar") {
-    sample = result;
-  } else if (type == "vector" && result.size() == 1) {
-    sample = result[0].value("value", Json());
-  } else if (type == "vector" && result.size() > 1) {
-    return ProbeResult::none("the query gives " + std::to_string(result.size()) +
-                             " series: aggregate them, as in sum(…)");
-  }
-  if (!sample.is_array() || sample.size() != 2 || !sample[1].is_string()) {
-    return ProbeResult::none("the query gives no sample");
-  }
-  const std::string text = sample[1].get<std::string>();
-  if (text == "+Inf") return ProbeResult::of({{"value", HUGE_VAL}});
-  if (text == "-Inf") return ProbeResult::of({{"value", -HUGE_VAL}});
-  const auto number = units::parse_double(text);
-  if (!number.ok()) return ProbeResult::none("the query gives " + text);
-  return ProbeResult::of({{"value", *number}});
-}
-
 class ServerProbe final : public Probe {
  public:
   explicit ServerProbe(http::FetchRequest request) : request_(std::move(request)) {}
@@ -78,7 +43,7 @@ class ServerProbe final : public Probe {
   ProbeResult measure() override {
     const auto response = http::fetch(request_);
     if (!response.ok()) return ProbeResult::none(response.error().message);
-    return read_answer(response->body);
+    return read_prometheus_answer(response->body);
   }
 
  private:
@@ -137,7 +102,8 @@ const ProbeKind kPrometheusProbe = {
             {.name = "timeout",
              .type = ParamType::duration,
              .default_text = "2s",
-             .description = "No answer within this is no data."},
+             .description = "No answer within this is no data.",
+             .min = 0.001},
         },
     .default_expect = "",
     .make = make,
