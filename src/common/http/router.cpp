@@ -46,7 +46,9 @@ const Route* Router::match(Request& request, Response& error) const {
   const auto allow = [&](const std::string& method) {
     allowed += (allowed.empty() ? "" : ", ") + method;
   };
-  const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+  // As a view on both sides: a literal and a string would make a temporary string.
+  const std::string_view sent = request.method;
+  const std::string_view method = sent == "HEAD" ? std::string_view("GET") : sent;
   for (const Route& route : routes_) {
     if (!matches(route.pattern, request.path(), request.path_params)) continue;
     if (route.method == method) return &route;
