@@ -205,6 +205,11 @@ asio::awaitable<PublishResult> Publisher::publish(std::span<const EventView> eve
     result.retry_after = std::chrono::seconds(1);
     co_return result;
   }
+  // The records that wait are the trial: no client's request need hang beside them.
+  if (breaker_->state() == BreakerState::half_open && stuck() != nullptr) {
+    result.status = PublishResult::Status::breaker_open;
+    co_return result;
+  }
   // Held for the permit: a coroutine that is cut at shut-down is destroyed after the publisher.
   const auto breaker = breaker_;
   resilience::Permit permit = breaker->acquire();
@@ -308,14 +313,26 @@ void Publisher::open_breaker(const char* why) {
   log::warn("breaker opened", {{"breaker", breaker_->name()}, {"reason", why}});
 }
 
+const char* Publisher::stuck() const {
+  const Nanoseconds oldest = producer_->in_flight().oldest;
+  if (inbox_->brokers_down && oldest > kBrokersDownStall) return "no broker is connected";
+  return oldest > config_.stall ? "the oldest record waits too long" : nullptr;
+}
+
 void Publisher::tick() {
   breaker_->tick();
-  if (breaker_->state() != BreakerState::closed) return;
-  const Nanoseconds oldest = producer_->in_flight().oldest;
-  if (oldest > config_.stall) {
-    open_breaker("the oldest record waits too long");
-  } else if (inbox_->brokers_down && oldest > kBrokersDownStall) {
-    open_breaker("no broker is connected");
+  const char* why = stuck();
+  if (why == nullptr) return;
+  if (breaker_->state() == BreakerState::closed) {
+    open_breaker(why);
+    return;
+  }
+  // The trial has failed before it began. Said with permits, the breaker waits longer each time.
+  while (breaker_->state() == BreakerState::half_open) {
+    resilience::Permit permit = breaker_->acquire();
+    if (!permit) break;
+    permit.failure();
+    opened_by_stall_ = true;
   }
 }
 

@@ -88,6 +88,8 @@ class Publisher {
   void send(std::span<const EventView> events, std::uint64_t number, Request& request);
   void take_deliveries();
   void settle(Request& request, std::uint32_t index, EventOutcome outcome);
+  // Why Kafka seems to take nothing; null when nothing says so.
+  const char* stuck() const;
   void open_breaker(const char* why);
 
   asio::io_context& io_;
