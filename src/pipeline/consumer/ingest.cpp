@@ -161,8 +161,8 @@ void Ingest::handle_error(const Error& error) {
     return;
   }
   // An offset that Kafka does not have has paused its partition.
-  for (const auto& [partition, next] : intake_.positions()) {
-    if (next && !client_->started(partition)) intake_.unposition(partition);
+  for (const int partition : intake_.positioned()) {
+    if (!client_->started(partition)) intake_.unposition(partition);
   }
   publish();
   if (warn_now(error.code)) {
@@ -269,29 +269,31 @@ Result<void> Ingest::position_from(const std::map<int, std::int64_t>& stored) {
   for (const auto& [partition, next] : stored) partitions.push_back(partition);
   const auto marks = client_->watermarks(partitions, kWatermarkWait);
   if (!marks) return marks.error();
+  std::map<int, std::int64_t> bases = stored;
   kafka::Offsets starts;
-  for (const auto& [partition, next] : stored) {
+  for (auto& [partition, next] : bases) {
     const kafka::Watermarks& mark = marks->at(partition);
     const Start start = decide_start(next, mark.low, mark.high);
-    std::int64_t base = next;
-    if (start.reset) {
-      log::error("topic is shorter than what was stored of it; it is read from its beginning",
-                 {{"partition", partition}, {"stored", next}, {"end", mark.high}});
-      if (Result<void> done = store_.reset_offset(partition, next, start.read_from); !done) {
-        return done;
-      }
-      metrics_.offset_resets.add();
-      base = start.read_from;
-    }
+    starts[partition] = start.read_from;
     if (start.missing > 0) {
       log::error("Kafka has deleted records before they were stored",
                  {{"partition", partition}, {"missing", start.missing}});
       metrics_.missing.add(static_cast<double>(start.missing));
     }
-    intake_.position(partition, base, start.read_from);
-    starts[partition] = start.read_from;
+    if (!start.reset) continue;
+    log::error("topic is shorter than what was stored of it; it is read from its beginning",
+               {{"partition", partition}, {"stored", next}, {"end", mark.high}});
+    if (Result<void> done = store_.reset_offset(partition, next, start.read_from); !done) {
+      return done;
+    }
+    metrics_.offset_resets.add();
+    next = start.read_from;
   }
-  return client_->start(starts);
+  if (Result<void> started = client_->start(starts); !started) return started;
+  for (const auto& [partition, base] : bases) {
+    intake_.position(partition, base, starts.at(partition));
+  }
+  return {};
 }
 
 void Ingest::on_assigned(const std::vector<int>& partitions) {

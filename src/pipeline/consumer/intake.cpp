@@ -25,11 +25,13 @@ void Intake::position(int partition, std::int64_t stored, std::int64_t read_from
 void Intake::unposition(int partition) {
   const auto found = partitions_.find(partition);
   if (found == partitions_.end()) return;
+  const std::optional<std::int64_t> stored = found->second.stored;
   found->second = Partition{};
+  found->second.stored = stored;
 }
 
 void Intake::unposition_all() {
-  for (auto& [number, partition] : partitions_) partition = Partition{};
+  for (const int partition : positioned()) unposition(partition);
   first_at_.reset();
   full_ = false;
 }
@@ -38,6 +40,14 @@ std::vector<int> Intake::unpositioned() const {
   std::vector<int> numbers;
   for (const auto& [number, partition] : partitions_) {
     if (!partition.positioned) numbers.push_back(number);
+  }
+  return numbers;
+}
+
+std::vector<int> Intake::positioned() const {
+  std::vector<int> numbers;
+  for (const auto& [number, partition] : partitions_) {
+    if (partition.positioned) numbers.push_back(number);
   }
   return numbers;
 }
@@ -109,7 +119,7 @@ std::vector<PartitionBatch> Intake::take() {
     PartitionBatch batch = std::move(partition.batch);
     partition.batch = PartitionBatch{};
     batch.partition = number;
-    batch.expected = partition.stored;
+    batch.expected = partition.stored.value_or(0);
     batch.next = partition.expected;
     batches.push_back(std::move(batch));
   }
@@ -126,7 +136,7 @@ void Intake::stored(int partition, std::int64_t next) {
 std::map<int, std::optional<std::int64_t>> Intake::positions() const {
   std::map<int, std::optional<std::int64_t>> all;
   for (const auto& [number, partition] : partitions_) {
-    all[number] = partition.positioned ? std::optional(partition.stored) : std::nullopt;
+    all[number] = partition.stored;
   }
   return all;
 }

@@ -37,6 +37,7 @@ class Intake {
   void unposition(int partition);
   void unposition_all();
   std::vector<int> unpositioned() const;
+  std::vector<int> positioned() const;
 
   enum class Verdict {
     take,      // the one that follows: add it
@@ -62,14 +63,15 @@ class Intake {
   // After the transaction.
   void stored(int partition, std::int64_t next);
 
-  // The next offset to be stored, for each assigned partition; empty where it is not known.
+  // The next offset to be stored, for each assigned partition, as far as it was last known; empty
+  // where it never was. What is really stored is never less.
   std::map<int, std::optional<std::int64_t>> positions() const;
 
  private:
   struct Partition {
     bool positioned = false;
-    std::int64_t stored = 0;
-    std::int64_t expected = 0;  // the next record from Kafka
+    std::optional<std::int64_t> stored;  // kept when the position is lost
+    std::int64_t expected = 0;           // the next record from Kafka
     std::optional<std::int64_t> gap_seen;
     bool has_gaps = false;
     PartitionBatch batch;

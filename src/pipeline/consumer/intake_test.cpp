@@ -99,13 +99,15 @@ TEST_F(IntakeTest, OnceAGapWasRealTheNextOnesAreBelieved) {
   EXPECT_EQ(intake.offer(0, 110), Verdict::take);
 }
 
-TEST_F(IntakeTest, DroppedBuffersLeaveThePositionUnknown) {
+TEST_F(IntakeTest, DroppedBuffersLoseThePositionButNotWhatIsKnownToBeStored) {
   take(100);
   intake.unposition_all();
   EXPECT_EQ(intake.buffered(), 0u);
   EXPECT_FALSE(intake.due());
   EXPECT_EQ(intake.offer(0, 101), Verdict::foreign);
-  EXPECT_EQ(intake.positions().at(0), std::nullopt);
+  EXPECT_THAT(intake.unpositioned(), ElementsAre(0, 1));
+  EXPECT_EQ(intake.positions().at(0), 100);
+  EXPECT_EQ(intake.positions().at(1), std::nullopt);
   intake.position(0, 100, 100);
   EXPECT_EQ(intake.offer(0, 100), Verdict::take);
 }

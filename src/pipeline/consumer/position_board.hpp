@@ -18,7 +18,7 @@ namespace stormlog::pipeline {
 struct Positions {
   std::shared_ptr<const kafka::Consumer> client;  // empty while there is none
   std::uint64_t assignment = 0;                   // ascends with each change of the partitions
-  // The next offset to store of each assigned partition; empty where it is not known.
+  // The next offset to store of each assigned partition, as last known; empty where it never was.
   std::map<int, std::optional<std::int64_t>> next;
   std::optional<WallTime> last_stored_produced;  // Kafka's timestamp of the last stored record
 };
