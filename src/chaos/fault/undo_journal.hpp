@@ -17,11 +17,11 @@ struct UndoRecord {
   std::string target;
   std::string stack_file;
   std::vector<std::string> profiles;
-  ProcessIdentity owner;       // the engine that injected it; gone = the watchdog heals
-  std::string run;             // the run's name; "" for `inject`
-  bool detached = false;       // from `inject` without waiting: stays until TTL or `heal`
+  ProcessIdentity owner;  // the engine that injected it; gone = the watchdog heals
+  std::string run;        // the run's name; "" for `inject`
+  bool detached = false;  // from `inject` without waiting: stays until TTL or `heal`
   WallTime injected{};
-  WallTime expires{};          // TTL: healed at the latest then
+  WallTime expires{};  // TTL: healed at the latest then
   nlohmann::ordered_json undo;
 };
 

@@ -59,13 +59,10 @@ Result<void> FaultRunner::preflight() {
   return diagnostics.result();
 }
 
-Result<void> FaultRunner::start() {
-  if (experiment_.method.empty()) return {};
-  if (auto watchdog = start_watchdog(stack_.home, program_); !watchdog.ok()) return watchdog;
+void FaultRunner::start() {
   for (std::size_t i = 0; i < experiment_.method.size(); ++i) {
     threads_.emplace_back([this, i] { play(i); });
   }
-  return {};
 }
 
 bool FaultRunner::finished() const {
@@ -168,6 +165,9 @@ void FaultRunner::inject(std::size_t index, Fault& fault) {
   if (!undo.is_null()) {
     const auto self = process::identify(::getpid());
     if (!self.ok()) return refuse(self.error());
+    if (auto watchdog = start_watchdog(stack_.home, program_); !watchdog.ok()) {
+      return refuse(watchdog.error());
+    }
     const WallTime now = SystemClock::instance().wall_now();
     const UndoRecord record{.id = id,
                             .fault = step.fault,

@@ -31,8 +31,8 @@ class FaultRunner {
 
   // Whether all means and targets are there. Touches nothing; all problems at once.
   Result<void> preflight();
-  // Starts the timeline; offset 0 is now. The watchdog must run first: see start_watchdog().
-  Result<void> start();
+  // Starts the timeline; offset 0 is the journal's epoch.
+  void start();
   // Every fault has been in and is healed, or has failed to go in.
   bool finished() const;
   // Skips what has not begun, heals what is in, waits.

@@ -144,7 +144,7 @@ void RunSession::start_load() {
     record_.started = SystemClock::instance().wall_now();
   }
   probes_->start();
-  if (const auto started = faults_->start(); !started.ok()) invalidate(started.error().message);
+  faults_->start();
 }
 
 void RunSession::play_method() {

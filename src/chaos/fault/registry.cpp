@@ -1,0 +1,25 @@
+#include "chaos/fault/fault.hpp"
+
+namespace stormlog::chaos {
+
+extern const FaultKind kServiceKillFault;
+extern const FaultKind kServicePauseFault;
+extern const FaultKind kServiceRestartFault;
+
+const std::vector<const FaultKind*>& fault_kinds() {
+  static const std::vector<const FaultKind*> kinds = {
+      &kServiceKillFault,
+      &kServicePauseFault,
+      &kServiceRestartFault,
+  };
+  return kinds;
+}
+
+const FaultKind* find_fault_kind(const std::string& name) {
+  for (const FaultKind* kind : fault_kinds()) {
+    if (kind->name == name) return kind;
+  }
+  return nullptr;
+}
+
+}  // namespace stormlog::chaos
