@@ -85,10 +85,13 @@ CheckResult judge(const RunRecord& run, const document::Params& params) {
     return fail("opened after " + units::human_duration(opened_after));
   }
   if (params.has("passes")) {
-    const auto passed_state = std::find_if(opened, transitions.end(), [&](const auto* transition) {
-      return transition->to == params.text("passes");
-    });
-    if (passed_state == transitions.end()) return fail("it was never " + params.text("passes"));
+    // The last time counts: what was before led back to open.
+    const auto passed_state = std::find_if(
+        transitions.rbegin(), std::make_reverse_iterator(opened),
+        [&](const auto* transition) { return transition->to == params.text("passes"); });
+    if (passed_state == std::make_reverse_iterator(opened)) {
+      return fail("it was never " + params.text("passes"));
+    }
     measured[params.text("passes") + "_ms"] = to_ms((*passed_state)->at - *injected);
   }
   if (transitions.back()->to != "closed") {
