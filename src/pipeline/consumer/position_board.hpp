@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "common/base/clock.hpp"
 
@@ -27,8 +28,9 @@ struct Positions {
 class PositionBoard {
  public:
   void publish(Positions positions) {
+    // Swapped, because the last owner of a client destroys it: not under the lock.
     const std::lock_guard lock(mutex_);
-    positions_ = std::move(positions);
+    std::swap(positions_, positions);
   }
   Positions read() const {
     const std::lock_guard lock(mutex_);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <future>
+#include <thread>
 
 #include "common/base/log.hpp"
 
@@ -22,6 +24,10 @@ using List = std::unique_ptr<rd_kafka_topic_partition_list_t,
                              Destroy<rd_kafka_topic_partition_list_destroy>>;
 using Queue = std::unique_ptr<rd_kafka_queue_t, Destroy<rd_kafka_queue_destroy>>;
 using Event = std::unique_ptr<rd_kafka_event_t, Destroy<rd_kafka_event_destroy>>;
+
+using KafkaError = std::unique_ptr<rd_kafka_error_t, Destroy<rd_kafka_error_destroy>>;
+
+constexpr std::chrono::seconds kDestroyLimit{2};
 
 int to_ms(std::chrono::milliseconds time) {
   return static_cast<int>(time.count());
@@ -140,8 +146,18 @@ std::string_view Message::header(const char* name) const {
 }
 
 void Consumer::Destroy::operator()(rd_kafka_s* client) const {
-  // close() has left the group already.
-  rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  // close() has left the group already. In 2.0.2 the destruction can wait for ever for a broker's
+  // thread, when a topic has gone while it was read: then the client is left behind.
+  rd_kafka_set_log_level(client, 0);  // one left behind must not log while the program ends
+  auto done = std::make_shared<std::promise<void>>();
+  std::future<void> destroyed = done->get_future();
+  std::thread([client, done] {
+    rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    done->set_value();
+  }).detach();
+  if (destroyed.wait_for(kDestroyLimit) == std::future_status::timeout) {
+    log::warn("kafka: the client does not end; left behind");
+  }
 }
 
 Result<std::unique_ptr<Consumer>> Consumer::create(const ConsumerConfig& config,
@@ -170,7 +186,15 @@ Consumer::~Consumer() {
 void Consumer::close() {
   if (closed_ || !client_) return;
   closed_ = true;
-  rd_kafka_consumer_close(client_.get());
+  // Not rd_kafka_consumer_close(), which waits without a limit.
+  const Queue queue(rd_kafka_queue_new(client_.get()));
+  const MonotonicTime limit =
+      std::chrono::steady_clock::now() + config_.session_timeout + kDestroyLimit;
+  const KafkaError refused(rd_kafka_consumer_close_queue(client_.get(), queue.get()));
+  while (!refused && rd_kafka_consumer_closed(client_.get()) == 0 &&
+         std::chrono::steady_clock::now() < limit) {
+    rd_kafka_queue_poll_callback(queue.get(), 50);
+  }
   // After a fatal error librdkafka gives the partitions up without a callback.
   if (!assigned_.empty()) {
     const std::vector<int> lost = std::exchange(assigned_, {});

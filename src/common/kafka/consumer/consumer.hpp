@@ -85,8 +85,8 @@ class RebalanceListener {
 // rewind, and a pause drops prefetched records whose position it then has to guess.
 //
 // Threads:  one thread for all calls, but watermarks(), which any thread may call.
-// Blocking: poll(), commit() and watermarks() at most their time-out; close() until the group is
-//           left, about session_timeout when Kafka is away.
+// Blocking: poll(), commit() and watermarks() at most their time-out; close() at most
+//           session_timeout and 2 s, the destructor 2 s more.
 // Lifetime: the listener must outlive it; the destructor closes. Messages must not outlive it.
 // Errors:   retriable while Kafka or the topic is away, the client goes on by itself; fatal when
 //           the client must be closed and made anew; permanent for a bad configuration.

@@ -210,6 +210,23 @@ TEST(KafkaConsumer, WaitsForATopicThatIsNotThereYet) {
   EXPECT_TRUE(member.poll_until([&] { return member.listener.assigned.size() == 1; }));
 }
 
+// librdkafka 2.0.2 never ends the thread of a broker whose partitions went away while they were
+// read.
+TEST(KafkaConsumer, EndsAlsoWhenItsTopicHasGoneMeanwhile) {
+  MockCluster cluster(4);
+  Member member(cluster);
+  const Offsets all = {{0, 0}, {1, 0}, {2, 0}, {3, 0}};
+  ASSERT_TRUE(member.poll_until([&] { return member.listener.assigned.size() == 4; }));
+  ASSERT_TRUE(member.consumer->start(all).ok());
+  rd_kafka_mock_topic_set_error(cluster.get(), kTopic, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  ASSERT_TRUE(member.poll_until([&] { return member.errors.contains("UNKNOWN_TOPIC_OR_PART"); }));
+  rd_kafka_mock_topic_set_error(cluster.get(), kTopic, RD_KAFKA_RESP_ERR_NO_ERROR);
+  ASSERT_TRUE(member.poll_until([&] { return member.listener.assigned.size() == 4; }));
+  ASSERT_TRUE(member.consumer->start(all).ok());
+  member.consumer.reset();  // it hung here
+  EXPECT_EQ(member.listener.revoked.size(), 8u);
+}
+
 TEST(KafkaConsumer, StaysUpWithoutAnyBroker) {
   Listener listener;
   ConsumerConfig config;
