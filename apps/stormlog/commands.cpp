@@ -2,8 +2,12 @@
 
 namespace stormlog::cli {
 
+std::unique_ptr<Command> make_abort();
 std::unique_ptr<Command> make_describe();
+std::unique_ptr<Command> make_doctor();
 std::unique_ptr<Command> make_down();
+std::unique_ptr<Command> make_heal();
+std::unique_ptr<Command> make_inject();
 std::unique_ptr<Command> make_list();
 std::unique_ptr<Command> make_load();
 std::unique_ptr<Command> make_logs();
@@ -26,6 +30,10 @@ std::vector<std::unique_ptr<Command>> make_commands() {
       make_restart,    //
       make_logs,       //
       make_run,        //
+      make_inject,     //
+      make_heal,       //
+      make_abort,      //
+      make_doctor,     //
       make_load,       //
       make_verify,     //
       make_runs,       //

@@ -1,0 +1,163 @@
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <thread>
+
+#include "chaos/fault/fault.hpp"
+#include "chaos/fault/undo_journal.hpp"
+#include "chaos/target/target.hpp"
+#include "command.hpp"
+#include "common/base/suggest.hpp"
+#include "common/base/units.hpp"
+#include "stop_on_signal.hpp"
+
+namespace stormlog::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kRefused = 3;
+constexpr Nanoseconds kDefaultTtl = std::chrono::seconds{60};
+
+std::vector<std::string> fault_names() {
+  std::vector<std::string> names;
+  for (const chaos::FaultKind* kind : chaos::fault_kinds()) names.push_back(kind->name);
+  return names;
+}
+
+class Inject final : public Command {
+ public:
+  std::string name() const override { return "inject"; }
+  std::string summary() const override { return "Inject one fault now, checked and healed"; }
+
+  void define(Arguments& arguments) override {
+    arguments.positional("FAULT", &fault_, true, "Kind of fault; `stormlog list faults`");
+    arguments.positionals("KEY=VALUE", &words_, 0, "Parameters; `stormlog describe FAULT`");
+    arguments.option("--target", &target_, "NAME", "Service of the stack");
+    arguments.option("--for", &for_,
+                     "Heal it after this long; else it stays until `heal` or --ttl");
+    arguments.option("--ttl", &ttl_, "It is healed at the latest after this, whoever dies");
+  }
+
+  int run(const Context& context) override {
+    const auto stack = context.load_stack();
+    if (!stack.ok()) return context.fail(stack.error(), kUsage);
+    const chaos::FaultKind* kind = chaos::find_fault_kind(fault_);
+    if (kind == nullptr) {
+      return context.fail(Error::permanent("unknown fault \"" + fault_ + "\"" +
+                                           did_you_mean(fault_, fault_names())),
+                          kUsage);
+    }
+    if (target_.empty()) {
+      return context.fail(Error::permanent("--target is missing: a service of the stack"), kUsage);
+    }
+    const auto params =
+        document::parse_params(words_, kind->params, "fault \"" + kind->name + "\"");
+    if (!params.ok()) return context.fail(params.error(), kUsage);
+    if (for_ && kind->duration == chaos::FaultKind::Duration::one_off) {
+      return context.fail(
+          Error::permanent("fault \"" + kind->name + "\" happens once and takes no --for"), kUsage);
+    }
+    return inject(context, *stack, *kind, *params);
+  }
+
+ private:
+  Result<void> record(const chaos::Stack& stack, const std::string& id, Nanoseconds ttl,
+                      const Json& undo) const {
+    const auto self = process::identify(::getpid());
+    if (!self.ok()) return self.error();
+    auto watchdog =
+        chaos::start_watchdog(stack.home, std::filesystem::read_symlink("/proc/self/exe"));
+    if (!watchdog.ok()) return watchdog;
+    const WallTime now = SystemClock::instance().wall_now();
+    return chaos::UndoJournal(stack.home)
+        .add({.id = id,
+              .fault = fault_,
+              .target = target_,
+              .stack_file = stack.file.string(),
+              .profiles = stack.profiles,
+              .owner = *self,
+              .run = {},
+              .detached = !for_.has_value(),
+              .injected = now,
+              .expires = now + ttl,
+              .undo = undo});
+  }
+
+  int inject(const Context& context, const chaos::Stack& stack, const chaos::FaultKind& kind,
+             const document::Params& params) const {
+    const StopOnSignal stop;
+    if (const auto allowed = chaos::guard(stack, target_, {}, {}); !allowed.ok()) {
+      return context.fail(allowed.error(), kRefused);
+    }
+    const bool lasting = for_ || kind.duration == chaos::FaultKind::Duration::lasting;
+    const Nanoseconds ttl = ttl_ ? *ttl_ : for_ ? *for_ + kDefaultTtl : kDefaultTtl;
+    const std::string id = chaos::new_fault_id();
+    const auto fault = kind.make({stack, id, target_, ttl}, params, lasting);
+    if (const auto ready = fault->preflight(); !ready.ok()) {
+      return context.fail(ready.error(), kRefused);
+    }
+    const Json undo = fault->undo();
+    if (!undo.is_null()) {
+      if (const auto added = record(stack, id, ttl, undo); !added.ok()) {
+        return context.fail(added.error(), kRefused);
+      }
+    }
+    const auto injected = fault->inject();
+    const chaos::SelfCheck check = injected.ok() ? fault->verify() : chaos::SelfCheck{};
+    const bool confirmed = injected.ok() && check.effect == chaos::Effect::confirmed;
+    if (!context.json) {
+      context.err << kind.name << " on " << target_ << ": "
+                  << (injected.ok() ? std::string(chaos::to_string(check.effect)) + " " +
+                                          check.measured.dump()
+                                    : injected.error().message)
+                  << "\n";
+    }
+    const bool stays = confirmed && !undo.is_null() && !for_;
+    Result<void> healed;
+    if (!stays) {
+      if (confirmed && for_) wait(stop);
+      healed = fault->heal();
+      if (healed.ok()) healed = chaos::UndoJournal(stack.home).remove(id);
+    }
+    if (context.json) {
+      context.print({{"id", id},
+                     {"fault", kind.name},
+                     {"target", target_},
+                     {"effect", std::string(chaos::to_string(check.effect))},
+                     {"measured", check.measured},
+                     {"error", injected.ok() ? Json() : Json(injected.error().message)},
+                     {"healed", !stays && healed.ok()}});
+    } else if (stays) {
+      context.out << id << " is in; `stormlog heal " << id << "` heals it, the watchdog does after "
+                  << units::format_duration(ttl) << "\n";
+    } else if (!undo.is_null() && healed.ok()) {
+      context.out << "healed\n";
+    }
+    if (!healed.ok()) return context.fail(healed.error());
+    return confirmed ? kOk : kFailed;
+  }
+
+  void wait(const StopOnSignal& stop) const {
+    constexpr std::chrono::milliseconds kLook{20};
+    const MonotonicTime until = SystemClock::instance().now() + *for_;
+    while (!stop.requested() && SystemClock::instance().now() < until) {
+      std::this_thread::sleep_for(kLook);
+    }
+  }
+
+  std::string fault_;
+  std::vector<std::string> words_;
+  std::string target_;
+  std::optional<Nanoseconds> for_;
+  std::optional<Nanoseconds> ttl_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_inject() {
+  return std::make_unique<Inject>();
+}
+
+}  // namespace stormlog::cli
