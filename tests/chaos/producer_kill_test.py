@@ -1,0 +1,176 @@
+"""The first experiment on the real stack, and the cases in which its verdict must not be `passed`:
+a row deleted or doubled behind the pipeline's back, a producer that is not restarted, a sink that
+cannot be read, a kill that hits nothing, an interrupted run.
+
+usage: producer_kill_test.py STORMLOG SOURCE_DIR
+"""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+STORMLOG = os.path.abspath(sys.argv[1])
+SOURCE = pathlib.Path(sys.argv[2]).resolve()
+EXPERIMENT = SOURCE / "tests/chaos/producer_kill.yaml"
+HOME = (SOURCE / ".stormlog").resolve()
+
+
+def stormlog(*words, stack=None):
+    command = [STORMLOG, *words, "--stack", str(stack or SOURCE / "stack.yaml")]
+    environment = dict(os.environ, STORMLOG_HOME=str(HOME))
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+
+
+def run_experiment(*words, stack=None, experiment=EXPERIMENT):
+    """The exit code and verdict.json of one run."""
+    result = stormlog("run", str(experiment), "--json", *words, stack=stack)
+    try:
+        return result.returncode, json.loads(result.stdout)
+    except json.JSONDecodeError:
+        raise AssertionError(f"exit {result.returncode}\n{result.stdout}\n{result.stderr}") from None
+
+
+def check(verdict, name):
+    return next(c for c in verdict["checks"] if c["check"] == name)
+
+
+def sql(statement):
+    """Runs SQL on the stack's own PostgreSQL."""
+    data = HOME / "data/postgresql"
+    command = [HOME / "dist/postgresql/bin/psql", "-h", "127.0.0.1", "-p", "15432", "-U", "stormlog",
+               "-d", "stormlog", "-v", "ON_ERROR_STOP=1", "-Atc", statement]
+    environment = dict(os.environ, PGPASSFILE=str(data / "pgpass"))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def changed_stack(folder, *replacements):
+    """A copy of stack.yaml with words replaced, over the same home."""
+    text = (SOURCE / "stack.yaml").read_text()
+    for old, new in replacements:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    path = pathlib.Path(folder) / "stack.yaml"
+    path.write_text(text)
+    (pathlib.Path(folder) / "deploy").symlink_to(SOURCE / "deploy")
+    return path
+
+
+class ProducerKill(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        up = stormlog("up")
+        if up.returncode != 0:
+            stormlog("down")
+            raise AssertionError(up.stdout + up.stderr)
+
+    @classmethod
+    def tearDownClass(cls):
+        down = stormlog("down")
+        assert down.returncode == 0, down.stderr
+
+    def test_1_passes_and_the_ledger_catches_a_deleted_row(self):
+        code, verdict = run_experiment()
+        self.assertEqual((code, verdict["verdict"]), (0, "passed"), json.dumps(verdict, indent=1))
+        self.assertEqual(verdict["faults"][0]["effect"], "confirmed")
+        states = [(t["from"], t["to"]) for t in verdict["transitions"]
+                  if t["breaker"] == "log-producer"]
+        self.assertEqual(states[0], ("closed", "open"))
+        self.assertEqual(states[-1], ("half_open", "closed"))
+
+        folder = HOME / "runs" / verdict["name"]
+        self.assertTrue((folder / "junit.xml").exists())
+        gone = sql(f"DELETE FROM logs WHERE id = (SELECT id FROM logs "
+                   f"WHERE attributes->>'run' = '{verdict['name']}' LIMIT 1) RETURNING id")
+        gone = gone.splitlines()[0]
+        result = stormlog("verify", str(folder), "--wait", "0s", "--json")
+        ledger = json.loads(result.stdout)
+        acked = check(verdict, "no_loss")["measured"]["acked"]
+        if ledger["lost"] == 0:
+            # The deleted row may be one of the few that were stored without an acknowledgement.
+            self.assertEqual(ledger["delivered"], acked)
+        else:
+            self.assertEqual((result.returncode, ledger["lost"]), (1, 1), result.stdout)
+            self.assertIn(gone, result.stdout)
+
+    def test_2_a_producer_that_stays_dead_is_failed_and_not_stuck(self):
+        with tempfile.TemporaryDirectory() as folder:
+            text = (SOURCE / "stack.yaml").read_text()
+            service = text[text.index("\n  log-producer:"):]
+            line = next(l for l in service.splitlines() if l.strip().startswith("restart:"))
+            never = service.replace(line, "    restart: never", 1)
+            path = pathlib.Path(folder) / "stack.yaml"
+            path.write_text(text.replace(service, never))
+            (pathlib.Path(folder) / "deploy").symlink_to(SOURCE / "deploy")
+            self.assertEqual(stormlog("up", stack=path).returncode, 0)
+            try:
+                code, verdict = run_experiment(stack=path)
+            finally:
+                self.assertEqual(stormlog("up").returncode, 0)
+                stormlog("restart", "log-producer")
+        self.assertEqual((code, verdict["verdict"]), (1, "failed"), verdict["reason"])
+        self.assertEqual(check(verdict, "recovered")["result"], "failed")
+        self.assertEqual(check(verdict, "no_loss")["result"], "passed")
+
+    def test_3_a_sink_that_cannot_be_read_is_unknown(self):
+        with tempfile.TemporaryDirectory() as folder:
+            stack = changed_stack(folder, ("FROM logs", "FROM no_such_table"))
+            code, verdict = run_experiment(stack=stack)
+        self.assertEqual((code, verdict["verdict"]), (4, "unknown"), verdict["reason"])
+        self.assertEqual(check(verdict, "no_loss")["result"], "unknown")
+
+    def test_4_a_kill_that_hits_nothing_is_invalid(self):
+        with tempfile.TemporaryDirectory() as folder:
+            stack = changed_stack(folder, ("\nlinks:", "\n  ghost:\n    process: {port: 9}\n\nlinks:"))
+            experiment = pathlib.Path(folder) / "ghost.yaml"
+            experiment.write_text(EXPERIMENT.read_text().replace("target: log-producer",
+                                                                 "target: ghost"))
+            code, verdict = run_experiment(stack=stack, experiment=experiment)
+        self.assertEqual((code, verdict["verdict"]), (3, "invalid"), verdict["reason"])
+
+    def test_5_an_interrupted_run_heals_and_is_aborted(self):
+        with tempfile.TemporaryDirectory() as folder:
+            experiment = pathlib.Path(folder) / "pause.yaml"
+            experiment.write_text(EXPERIMENT.read_text().replace(
+                "{at: 2s, fault: service_kill, target: log-producer}",
+                "{at: 1s, fault: service_pause, target: log-consumer, for: 60s}"))
+            command = [STORMLOG, "run", str(experiment), "--stack", str(SOURCE / "stack.yaml")]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  text=True) as engine:
+                for line in engine.stdout:
+                    if "effect confirmed" in line:
+                        break
+                engine.send_signal(signal.SIGINT)
+                rest = engine.stdout.read()
+                code = engine.wait(timeout=120)
+        self.assertEqual(code, 5, rest)
+        self.assertIn("ABORTED", rest.upper())
+        doctor = stormlog("doctor")
+        self.assertEqual(doctor.returncode, 0, doctor.stdout)
+
+    def test_6_an_engine_killed_with_9_is_healed_by_the_watchdog(self):
+        command = [STORMLOG, "inject", "service_pause", "--target", "log-consumer", "--for", "60s",
+                   "--stack", str(SOURCE / "stack.yaml")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True) as engine:
+            for line in engine.stdout:
+                if "confirmed" in line:
+                    break
+            engine.kill()
+        for _ in range(200):
+            doctor = stormlog("doctor")
+            if doctor.returncode == 0:
+                break
+            time.sleep(0.1)
+        self.assertEqual(doctor.returncode, 0, doctor.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
