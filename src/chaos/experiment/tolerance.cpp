@@ -1,5 +1,6 @@
 #include "chaos/experiment/tolerance.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <regex>
@@ -13,8 +14,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 using document::Node;
 
-const std::vector<std::string> kMembers = {"value", "status", "body",   "json",    "running",
-                                           "min",   "max",    "equals", "matches", "contains"};
+// What the probes return; beyond them the operators, for "did you mean" alone.
+const std::vector<std::string> kMembers = {"value",  "status", "body",    "json",    "running",
+                                           "state",  "pid",    "rows",    "min",     "max",
+                                           "equals", "one_of", "matches", "contains"};
 const std::vector<std::string> kOperators = {"min",    "max",     "equals",
                                              "one_of", "matches", "contains"};
 

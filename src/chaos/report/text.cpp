@@ -50,7 +50,8 @@ std::string member_text(const std::string& key, const Json& value) {
   if (value.is_structured() || value.is_null()) return {};
   if (key.ends_with("_ms") && value.is_number()) {
     const Nanoseconds duration{static_cast<Nanoseconds::rep>(value.get<double>() * 1e6)};
-    return key.substr(0, key.size() - 3) + " " + units::human_duration(duration);
+    const std::string text = duration == Nanoseconds{0} ? "0 ms" : units::human_duration(duration);
+    return key.substr(0, key.size() - 3) + " " + text;
   }
   if (value.is_boolean()) return (value.get<bool>() ? "" : "no ") + key;
   if (value.is_number_float()) return key + " " + fmt::format("{:.3g}", value.get<double>());
