@@ -27,6 +27,15 @@ std::filesystem::path programs() {
   return {};
 }
 
+// Gone, or a zombie that its parent has not collected.
+bool is_dead(pid_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string line;
+  if (!std::getline(stat, line)) return true;
+  const std::size_t name_end = line.rfind(')');
+  return name_end == std::string::npos || line.substr(name_end + 2, 1) == "Z";
+}
+
 }  // namespace
 
 bool PostgresServer::installed() {
@@ -73,6 +82,11 @@ void PostgresServer::start() {
 }
 
 void PostgresServer::kill9() {
+  // Frozen first: /proc lists all children only of a process that makes no new ones.
+  process_->signal(SIGSTOP);
+  const std::vector<pid_t> all = backends();
+  for (const pid_t one : all) ::kill(one, SIGKILL);
+  eventually([&] { return std::all_of(all.begin(), all.end(), is_dead); });
   process_->kill9();
 }
 
@@ -81,21 +95,22 @@ void PostgresServer::stop() {
   if (!process_->wait(std::chrono::seconds{30})) process_->kill9();
 }
 
-void PostgresServer::signal_all(int number) {
-  // Backends are the postmaster's children.
+std::vector<pid_t> PostgresServer::backends() const {
   const std::string pid = std::to_string(process_->pid());
   std::ifstream children("/proc/" + pid + "/task/" + pid + "/children");
-  pid_t child = 0;
-  std::vector<pid_t> all = {process_->pid()};
-  while (children >> child) all.push_back(child);
-  for (const pid_t one : all) ::kill(one, number);
+  std::vector<pid_t> all;
+  for (pid_t child = 0; children >> child;) all.push_back(child);
+  return all;
 }
 
 void PostgresServer::pause() {
-  signal_all(SIGSTOP);
+  process_->signal(SIGSTOP);
+  for (const pid_t one : backends()) ::kill(one, SIGSTOP);
 }
+
 void PostgresServer::resume() {
-  signal_all(SIGCONT);
+  for (const pid_t one : backends()) ::kill(one, SIGCONT);
+  process_->signal(SIGCONT);
 }
 
 }  // namespace stormlog::test

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "support/child_process.hpp"
 
@@ -27,7 +28,7 @@ class PostgresServer {
   void resume();
 
  private:
-  void signal_all(int number);
+  std::vector<pid_t> backends() const;
 
   TempFolder folder_;
   int port_;
