@@ -1,4 +1,8 @@
-// The first value of a query, over a read-only transaction of its own connection.
+// The first value of a query's answer. It runs in a read-only transaction: a probe never changes
+// anything, whatever its query says.
+
+#include <algorithm>
+#include <cmath>
 
 #include "chaos/probe/probe.hpp"
 #include "common/base/units.hpp"
@@ -8,47 +12,83 @@ namespace stormlog::chaos {
 namespace {
 
 using document::ParamType;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kLeast{10};
+
+// Numbers and booleans as such, so that {max: 5} and {equals: true} can judge them; all else as
+// PostgreSQL writes it.
+nlohmann::ordered_json value_of(std::string_view text) {
+  if (text == "t" || text == "f") return text == "t";
+  if (const auto number = units::parse_double(text); number.ok() && std::isfinite(*number)) {
+    return *number;
+  }
+  return std::string(text);
+}
 
 class SqlProbe final : public Probe {
  public:
-  SqlProbe(postgres::ConnectOptions options, std::string query)
-      : options_(std::move(options)), query_(std::move(query)) {}
+  SqlProbe(const std::string& conninfo, std::string query, milliseconds timeout)
+      : query_(std::move(query)), timeout_(timeout) {
+    options_.conninfo = conninfo;
+    options_.application_name = "stormlog probe";
+  }
 
+  // The connection is kept: a probe that asks each second must not be a load of its own.
   ProbeResult measure() override {
-    if (!connection_ || !connection_->usable()) {
-      auto connected = postgres::Connection::connect(options_);
-      if (!connected.ok()) return ProbeResult::none(connected.error().message);
-      connection_ = std::make_unique<postgres::Connection>(std::move(*connected));
+    const MonotonicTime deadline = SystemClock::instance().now() + timeout_;
+    const bool kept = connection_ != nullptr;
+    ProbeResult result = ask(deadline);
+    // A kept connection may have ended with a restart of the server since the last look.
+    if (!result.has_data && kept && !connection_ && left(deadline) > kLeast) {
+      result = ask(deadline);
     }
-    const auto transaction = postgres::Transaction::begin(*connection_, "READ ONLY");
-    if (!transaction.ok()) return ProbeResult::none(transaction.error().message);
-    const auto rows = connection_->query(query_);
-    if (!rows.ok()) return ProbeResult::none(rows.error().message);
-    if (rows->size() == 0 || rows->columns() == 0 || rows->null(0, 0)) {
-      return ProbeResult::none("the query gives no value");
-    }
-    const std::string text(rows->text(0, 0));
-    nlohmann::ordered_json value = text;
-    if (const auto number = units::parse_double(text); number.ok()) value = *number;
-    if (text == "t" || text == "f") value = text == "t";
-    return ProbeResult::of({{"value", value}, {"rows", rows->size()}});
+    return result;
   }
 
  private:
+  static milliseconds left(MonotonicTime deadline) {
+    return std::chrono::duration_cast<milliseconds>(deadline - SystemClock::instance().now());
+  }
+
+  ProbeResult ask(MonotonicTime deadline) {
+    if (!connection_) {
+      options_.connect_timeout = std::max(kLeast, left(deadline));
+      auto made = postgres::Connection::connect(options_);
+      if (!made.ok()) return ProbeResult::none(made.error().message);
+      connection_ = std::make_unique<postgres::Connection>(std::move(*made));
+    }
+    // A connection that cannot begin or end a transaction has nothing to say to the next look.
+    if (auto begun = run("BEGIN READ ONLY", deadline); !begun.ok()) {
+      connection_.reset();
+      return ProbeResult::none(begun.error().message);
+    }
+    const auto rows = run(query_, deadline);
+    if (!connection_->usable() || !run("ROLLBACK", deadline).ok()) connection_.reset();
+    if (!rows.ok()) return ProbeResult::none(rows.error().message);
+    // max(…) of nothing is NULL: no data, and never a value that could hold.
+    if (rows->size() == 0 || rows->columns() == 0 || rows->null(0, 0)) {
+      return ProbeResult::none("the query gives no value");
+    }
+    return ProbeResult::of({{"value", value_of(rows->text(0, 0))}, {"rows", rows->size()}});
+  }
+
+  // One limit for all statements of a look: each gets what is left of it.
+  Result<postgres::Rows> run(const std::string& sql, MonotonicTime deadline) {
+    connection_->set_answer_timeout(std::max(kLeast, left(deadline)));
+    return connection_->query(sql);
+  }
+
   postgres::ConnectOptions options_;
   std::string query_;
+  milliseconds timeout_;
   std::unique_ptr<postgres::Connection> connection_;
 };
 
 Result<std::unique_ptr<Probe>> make(const Stack&, const document::Params& params) {
-  postgres::ConnectOptions options;
-  options.conninfo = params.text("connection");
-  options.application_name = "stormlog probe";
-  options.connect_timeout =
-      std::chrono::duration_cast<std::chrono::milliseconds>(params.duration("timeout"));
-  options.answer_timeout = options.connect_timeout;
+  const auto timeout = std::chrono::duration_cast<milliseconds>(params.duration("timeout"));
   return std::unique_ptr<Probe>(
-      std::make_unique<SqlProbe>(std::move(options), params.text("query")));
+      std::make_unique<SqlProbe>(params.text("connection"), params.text("query"), timeout));
 }
 
 }  // namespace
@@ -60,7 +100,9 @@ const ProbeKind kSqlProbe = {
     .params =
         {
             {.name = "connection", .required = true, .description = "libpq conninfo or URI."},
-            {.name = "query", .required = true, .description = "Read-only SQL."},
+            {.name = "query",
+             .required = true,
+             .description = "One statement; it runs in a read-only transaction."},
             {.name = "timeout",
              .type = ParamType::duration,
              .default_text = "2s",
