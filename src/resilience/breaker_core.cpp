@@ -1,276 +1,280 @@
 #include "resilience/breaker_core.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <stdexcept>
+#include <utility>
+
+#include "resilience/time_window.hpp"
 
 namespace stormlog::resilience {
 namespace {
 
-double percent(std::uint32_t part, std::uint32_t whole) {
-  return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+std::unique_ptr<CallWindow> make_window(const CircuitBreakerConfig& config) {
+  if (config.window == CircuitBreakerConfig::Window::time) {
+    return std::make_unique<TimeWindow>(config.window_size);
+  }
+  return std::make_unique<CountWindow>(config.window_size);
+}
+
+// Refuses a bad configuration before anything is built from it.
+const CircuitBreakerConfig& checked(const std::string& name, const CircuitBreakerConfig& config) {
+  const Result<void> result = validate(config);
+  if (!result)
+    throw std::invalid_argument("circuit breaker " + name + ": " + result.error().message);
+  return config;
+}
+
+double seconds(std::uint64_t nanoseconds) {
+  return static_cast<double>(nanoseconds) / 1e9;
 }
 
 double seconds(Nanoseconds duration) {
   return static_cast<double>(duration.count()) / 1e9;
 }
 
-std::unique_ptr<CallWindow> make_window(const CircuitBreakerConfig& config) {
-  const auto size = static_cast<std::size_t>(std::max(1, config.window_size));
-  if (config.window == CircuitBreakerConfig::Window::time) {
-    return std::make_unique<TimeWindow>(size);
-  }
-  return std::make_unique<CountWindow>(size);
-}
-
 }  // namespace
 
-CircuitBreaker::Impl::Impl(std::string breaker_name, CircuitBreakerConfig breaker_config,
+CircuitBreaker::Impl::Impl(std::string breaker_name, const CircuitBreakerConfig& breaker_config,
                            const Clock& breaker_clock, Random breaker_random)
     : name(std::move(breaker_name)),
-      config(breaker_config),
-      clock(breaker_clock),
-      random(breaker_random),
-      window(make_window(config)),
-      half_open_window(std::make_unique<CountWindow>(
-          static_cast<std::size_t>(std::max(1, config.half_open_permits)))) {}
+      config(checked(name, breaker_config)),
+      clock_(breaker_clock),
+      slow_after_(config.slow_call),
+      timed_window_(config.window == CircuitBreakerConfig::Window::time),
+      word_(StateWord(BreakerState::closed, 0, 0, true).bits()),
+      inflight_(config.count_inflight_slow ? std::make_unique<InflightTable>() : nullptr),
+      random_(breaker_random),
+      window_(make_window(config)),
+      half_open_window_(config.half_open_permits),
+      shown_(window_.get()) {}
 
-std::uint32_t CircuitBreaker::Impl::take_slot(MonotonicTime now) {
-  std::uint32_t index = 0;
-  if (free_slots.empty()) {
-    index = static_cast<std::uint32_t>(slots.size());
-    slots.emplace_back();
-  } else {
-    index = free_slots.back();
-    free_slots.pop_back();
-  }
-  slots[index] = {.used = true,
-                  .generation = generation_of(word.load(std::memory_order_relaxed)),
-                  .start = now};
-  return index;
+CircuitBreaker::Impl::Admission CircuitBreaker::Impl::admit(BreakerState state,
+                                                            std::uint64_t generation,
+                                                            MonotonicTime now) {
+  const bool watched = inflight_ != nullptr && counts_calls(state);
+  return {.generation = generation,
+          .start = now,
+          .ticket = watched ? inflight_->enter(generation, now) : 0};
 }
 
-bool CircuitBreaker::Impl::admit(MonotonicTime now, std::uint32_t& slot,
-                                 std::uint64_t& generation) {
-  advance(now);
-  BreakerState current = state();
-  if (current == BreakerState::open && now >= open_until) {
-    enter(BreakerState::half_open, now);
-    current = BreakerState::half_open;
+std::optional<CircuitBreaker::Impl::Admission> CircuitBreaker::Impl::acquire() {
+  const StateWord seen = word();
+  const BreakerState state = seen.state();
+  if (state == BreakerState::forced_open) {
+    stripes_.count_rejection();
+    return std::nullopt;
   }
-  generation = generation_of(word.load(std::memory_order_relaxed));
-  slot = kNoSlot;
-  switch (current) {
-    case BreakerState::closed:
-      if (config.count_inflight_slow) slot = take_slot(now);
-      return true;
-    case BreakerState::disabled:
-    case BreakerState::metrics_only:
-      return true;
+  const MonotonicTime now = clock_.now();
+  if (state != BreakerState::open && state != BreakerState::half_open) {
+    return admit(state, seen.generation(), now);
+  }
+  if (state == BreakerState::open
+          ? now < open_until_.load(std::memory_order_relaxed)
+          : seen.permits_left() == 0 && now < no_permit_until_.load(std::memory_order_relaxed)) {
+    stripes_.count_rejection();
+    return std::nullopt;
+  }
+
+  std::unique_lock lock(mutex);
+  std::optional<Admission> admission = acquire_locked(now);
+  if (!admission) stripes_.count_rejection();
+  events.deliver(std::move(lock));
+  return admission;
+}
+
+std::optional<CircuitBreaker::Impl::Admission> CircuitBreaker::Impl::acquire_locked(
+    MonotonicTime now) {
+  expire(now);
+  if (word().state() == BreakerState::open && now >= open_until_.load(std::memory_order_relaxed)) {
+    enter(BreakerState::half_open, now, Reason::wait_over);
+  }
+  const StateWord current = word();
+  switch (current.state()) {
     case BreakerState::open:
     case BreakerState::forced_open:
-      return false;
+      return std::nullopt;
     case BreakerState::half_open:
-      if (half_open_used >= std::max(1, config.half_open_permits)) return false;
-      ++half_open_used;
-      slot = take_slot(now);
-      return true;
+      break;
+    case BreakerState::closed:
+    case BreakerState::disabled:
+    case BreakerState::metrics_only:
+      return admit(current.state(), current.generation(), now);
   }
-  return false;
+  if (current.permits_left() == 0) return std::nullopt;
+  const Admission admission{
+      .generation = current.generation(), .start = now, .ticket = leases_.grant(now)};
+  republish(false);
+  return admission;
 }
 
-void CircuitBreaker::Impl::settle(Settlement how, Nanoseconds duration, std::uint64_t generation,
-                                  std::uint32_t slot_index, MonotonicTime now) {
-  // The totals hold every call, also of an earlier generation.
+void CircuitBreaker::Impl::settle(const Admission& admission, Settlement how,
+                                  std::optional<Nanoseconds> given) {
+  std::optional<MonotonicTime> now;
+  if (!given || timed_window_) now = clock_.now();
+  const Nanoseconds duration = std::max(Nanoseconds{0}, given ? *given : *now - admission.start);
+
+  const bool marked =
+      InflightTable::is_ticket(admission.ticket) && !inflight_->leave(admission.ticket);
+  if (!marked && how == Settlement::success && settle_quickly(admission, duration, now)) return;
+
+  if (!now) now = clock_.now();
+  std::unique_lock lock(mutex);
+  std::optional<CallWindow::Record> record;
+  if (marked) record = inflight_->leave_marked(admission.ticket);
+  settle_locked(admission, how, duration, record, *now);
+  events.deliver(std::move(lock));
+}
+
+bool CircuitBreaker::Impl::settle_quickly(const Admission& admission, Nanoseconds duration,
+                                          std::optional<MonotonicTime> now) {
+  const StateWord seen = word();
+  if (!seen.quick() || seen.generation() != admission.generation) return false;
+  if (duration > slow_after_) return false;
+  // In a new second old calls leave a timed window, and even a success may then lead to a decision.
+  if (timed_window_ && counts_calls(seen.state()) &&
+      TimeWindow::second_of(*now) != window_second_.load(std::memory_order_relaxed)) {
+    return false;
+  }
+  return stripes_.add(admission.generation, duration);
+}
+
+void CircuitBreaker::Impl::settle_locked(const Admission& admission, Settlement how,
+                                         Nanoseconds duration,
+                                         std::optional<CallWindow::Record> marked,
+                                         MonotonicTime now) {
+  count_total(how, duration);  // every call, also of an earlier generation
+  if (admission.generation != word().generation()) return;
+  switch (word().state()) {
+    case BreakerState::closed:
+    case BreakerState::metrics_only:
+      record(how, duration, marked, now);
+      return;
+    case BreakerState::half_open:
+      expire(now);
+      record_half_open(admission.ticket, how, duration, now);
+      return;
+    case BreakerState::open:
+    case BreakerState::forced_open:
+    case BreakerState::disabled:
+      return;
+  }
+}
+
+void CircuitBreaker::Impl::record(Settlement how, Nanoseconds duration,
+                                  std::optional<CallWindow::Record> marked, MonotonicTime now) {
+  constexpr CallOutcome kHanging{.failed = false, .slow = true};
+  if (how == Settlement::ignored) {
+    if (!marked) return;
+    window_->remove(*marked, kHanging);
+    republish(false);  // with a call less the rates are others: the next result must look at them
+    return;
+  }
+  fold(word().generation());
+  window_->advance(now);
+  const CallOutcome outcome{.failed = how == Settlement::failure, .slow = duration > slow_after_};
+  if (marked) {
+    window_->replace(*marked, kHanging, outcome);
+  } else {
+    window_->add(outcome);
+  }
+  consecutive_ = outcome.failed ? consecutive_ + 1 : 0;
+  decide(now);
+}
+
+void CircuitBreaker::Impl::record_half_open(std::uint64_t ticket, Settlement how,
+                                            Nanoseconds duration, MonotonicTime now) {
+  // Where the lease was over, somebody else may have the permit; where half-open itself was over,
+  // there are no leases.
+  if (!leases_.release(ticket)) return;
+  if (how == Settlement::ignored) {
+    republish(false);
+    return;
+  }
+  half_open_window_.add({.failed = how == Settlement::failure, .slow = duration > slow_after_});
+  decide_half_open(now);
+}
+
+void CircuitBreaker::Impl::Totals::add(Nanoseconds duration) {
+  ++calls;
+  nanoseconds += static_cast<std::uint64_t>(duration.count());
+  max = std::max(max, duration);
+}
+
+void CircuitBreaker::Impl::count_total(Settlement how, Nanoseconds duration) {
   switch (how) {
     case Settlement::success:
-      ++totals.successful;
-      totals.successful_seconds += seconds(duration);
-      totals.successful_max_seconds = std::max(totals.successful_max_seconds, seconds(duration));
-      break;
-    case Settlement::failure:
-      ++totals.failed;
-      totals.failed_seconds += seconds(duration);
-      totals.failed_max_seconds = std::max(totals.failed_max_seconds, seconds(duration));
-      break;
-    case Settlement::ignored:
-      ++totals.ignored;
-      totals.ignored_seconds += seconds(duration);
-      break;
-  }
-
-  Slot slot;
-  bool has_slot = false;
-  if (slot_index != kNoSlot && slot_index < slots.size() && slots[slot_index].used &&
-      slots[slot_index].generation == generation) {
-    slot = slots[slot_index];
-    has_slot = true;
-    slots[slot_index].used = false;
-    free_slots.push_back(slot_index);
-  }
-  if (generation != generation_of(word.load(std::memory_order_relaxed))) return;
-  advance(now);
-  if (generation != generation_of(word.load(std::memory_order_relaxed))) return;
-
-  const CallOutcome outcome{how == Settlement::failure, duration > config.slow_call};
-  switch (state()) {
-    case BreakerState::closed:
-    case BreakerState::metrics_only:
-      if (has_slot && slot.counted_slow) {
-        // Counted as slow while it ran. An ignored call leaves that record as a plain success:
-        // the window cannot forget a call, and it was slow by the clock, not by its result.
-        window->amend(slot.record, {false, true},
-                      how == Settlement::ignored ? CallOutcome{} : outcome);
-      } else if (how != Settlement::ignored) {
-        window->add(outcome, now);
-      }
-      if (how == Settlement::failure) ++consecutive;
-      if (how == Settlement::success) consecutive = 0;
-      if (how != Settlement::ignored && state() == BreakerState::closed) decide(now);
-      break;
-    case BreakerState::half_open:
-      if (!has_slot) return;  // its lease was over: somebody else has the permit
-      if (how == Settlement::ignored) {
-        --half_open_used;
-        return;
-      }
-      half_open_window->add(outcome, now);
-      decide_half_open(now);
-      break;
-    case BreakerState::open:
-    case BreakerState::forced_open:
-    case BreakerState::disabled:
-      break;
-  }
-}
-
-void CircuitBreaker::Impl::decide(MonotonicTime now) {
-  const WindowTotals seen = window->totals(now);
-  if (config.consecutive_failures > 0 && consecutive >= config.consecutive_failures) {
-    trip(now, BreakerEvent::Type::failure_rate_exceeded, percent(seen.failed, seen.calls));
-    return;
-  }
-  if (seen.calls < static_cast<std::uint32_t>(std::max(1, config.minimum_calls))) return;
-  const double failed = percent(seen.failed, seen.calls);
-  const double slow = percent(seen.slow, seen.calls);
-  if (failed >= config.failure_rate_percent) {
-    trip(now, BreakerEvent::Type::failure_rate_exceeded, failed);
-  } else if (slow >= config.slow_rate_percent) {
-    trip(now, BreakerEvent::Type::slow_call_rate_exceeded, slow);
-  }
-}
-
-void CircuitBreaker::Impl::decide_half_open(MonotonicTime now) {
-  const WindowTotals seen = half_open_window->totals(now);
-  const auto permits = static_cast<std::uint32_t>(std::max(1, config.half_open_permits));
-  // As a share of all permits: what can no longer be made good by the calls still to come.
-  const double failed = percent(seen.failed, permits);
-  const double slow = percent(seen.slow, permits);
-  if (seen.failed > 0 && failed >= config.failure_rate_percent) {
-    trip(now, BreakerEvent::Type::failure_rate_exceeded, failed);
-  } else if (seen.slow > 0 && slow >= config.slow_rate_percent) {
-    trip(now, BreakerEvent::Type::slow_call_rate_exceeded, slow);
-  } else if (seen.calls >= permits) {
-    enter(BreakerState::closed, now);
-  }
-}
-
-void CircuitBreaker::Impl::trip(MonotonicTime now, BreakerEvent::Type reason, double rate) {
-  BreakerEvent event{};
-  event.type = reason;
-  event.rate_percent = rate;
-  emit(std::move(event));
-  enter(BreakerState::open, now);
-}
-
-Nanoseconds CircuitBreaker::Impl::open_time() {
-  const double first = static_cast<double>(Nanoseconds(config.open_wait).count());
-  const double cap =
-      std::max(first, static_cast<double>(Nanoseconds(config.open_wait_max).count()));
-  const double factor = std::max(1.0, config.open_wait_factor);
-  const double wait = std::min(cap, first * std::pow(factor, std::max(0, opens - 1)));
-  const double jitter = 1 + config.open_wait_jitter * (2 * random.uniform() - 1);
-  return Nanoseconds{static_cast<Nanoseconds::rep>(wait * jitter)};
-}
-
-void CircuitBreaker::Impl::enter(BreakerState to, MonotonicTime now) {
-  const std::uint64_t old = word.load(std::memory_order_relaxed);
-  const BreakerState from = state_of(old);
-  if (to == BreakerState::open) {
-    ++opens;
-    open_until = now + open_time();
-  } else if (to == BreakerState::half_open) {
-    half_open_window->clear();
-    half_open_used = 0;
-    half_open_since = now;
-  } else {
-    opens = 0;
-  }
-  if (to == BreakerState::closed || to == BreakerState::metrics_only) window->clear();
-  consecutive = 0;
-  // Calls of the old generation keep their slots to themselves no longer.
-  slots.clear();
-  free_slots.clear();
-  word.store(((generation_of(old) + 1) << 3) | static_cast<std::uint64_t>(to),
-             std::memory_order_release);
-  ++totals.transitions;
-  BreakerEvent event{};
-  event.type = BreakerEvent::Type::state_transition;
-  event.from = from;
-  event.to = to;
-  emit(std::move(event));
-}
-
-// What time alone moves.
-void CircuitBreaker::Impl::advance(MonotonicTime now) {
-  const BreakerState current = state();
-  if (current == BreakerState::open) {
-    if (config.automatic_half_open && now >= open_until) enter(BreakerState::half_open, now);
-    return;
-  }
-  if (current == BreakerState::half_open) {
-    if (config.half_open_max.count() > 0 && now - half_open_since >= config.half_open_max) {
-      enter(BreakerState::open, now);
+      successful_.add(duration);
       return;
-    }
-    if (config.half_open_lease.count() == 0) return;
-    for (std::uint32_t i = 0; i < slots.size(); ++i) {
-      if (!slots[i].used || now - slots[i].start < config.half_open_lease) continue;
-      slots[i].used = false;
-      free_slots.push_back(i);
-      --half_open_used;
-    }
-    return;
+    case Settlement::failure:
+      failed_.add(duration);
+      return;
+    case Settlement::ignored:
+      ignored_.add(duration);
+      return;
   }
-  if (current != BreakerState::closed || !config.count_inflight_slow) return;
-  bool any = false;
-  for (Slot& slot : slots) {
-    if (!slot.used || slot.counted_slow || now - slot.start <= config.slow_call) continue;
-    slot.counted_slow = true;
-    slot.record = window->add({false, true}, now);
-    any = true;
-  }
-  if (any) decide(now);
 }
 
-void CircuitBreaker::Impl::emit(BreakerEvent event) {
-  event.breaker = name;
-  event.at = clock.wall_now();
-  event.sequence = ++sequence;
-  if (!listeners.empty()) events.push_back(std::move(event));
+bool CircuitBreaker::Impl::would_permit() const {
+  const StateWord seen = word();
+  switch (seen.state()) {
+    case BreakerState::closed:
+    case BreakerState::disabled:
+    case BreakerState::metrics_only:
+      return true;
+    case BreakerState::forced_open:
+      return false;
+    case BreakerState::open:
+      return clock_.now() >= open_until_.load(std::memory_order_relaxed);
+    case BreakerState::half_open:
+      break;
+  }
+  const std::lock_guard lock(mutex);
+  const StateWord current = word();
+  if (current.state() != BreakerState::half_open) {
+    return current.state() != BreakerState::open && current.state() != BreakerState::forced_open;
+  }
+  const MonotonicTime now = clock_.now();
+  if (half_open_over(now)) return config.open_wait.count() == 0;
+  // Without a permit left, that time is when the first lease is over.
+  return current.permits_left() > 0 || now >= no_permit_until_.load(std::memory_order_relaxed);
 }
 
-void CircuitBreaker::Impl::dispatch() {
-  std::unique_lock lock(mutex);
-  if (dispatching) return;  // the thread that dispatches takes ours too, in order
-  dispatching = true;
-  while (!events.empty()) {
-    const BreakerEvent event = std::move(events.front());
-    events.pop_front();
-    lock.unlock();
-    for (const Listener& listener : listeners) listener(event);
-    lock.lock();
+Nanoseconds CircuitBreaker::Impl::remaining_open() const {
+  if (word().state() != BreakerState::open) return Nanoseconds{0};
+  const MonotonicTime until = open_until_.load(std::memory_order_relaxed);
+  return std::max(Nanoseconds{0}, until - clock_.now());
+}
+
+CircuitBreaker::Metrics CircuitBreaker::Impl::read_metrics() {
+  const std::lock_guard lock(mutex);
+  const StateWord current = word();
+  fold(current.generation());
+  shown_->advance(clock_.now());
+
+  Metrics result;
+  result.successful = successful_.calls;
+  result.failed = failed_.calls;
+  result.ignored = ignored_.calls;
+  result.successful_seconds = seconds(successful_.nanoseconds);
+  result.failed_seconds = seconds(failed_.nanoseconds);
+  result.ignored_seconds = seconds(ignored_.nanoseconds);
+  result.successful_max_seconds =
+      seconds(std::max(std::exchange(successful_.max, Nanoseconds{0}), stripes_.take_max()));
+  result.failed_max_seconds = seconds(std::exchange(failed_.max, Nanoseconds{0}));
+  result.not_permitted = stripes_.rejections();
+  result.state = current.state();
+  result.transitions = transitions_;
+
+  const WindowTotals seen = shown_->totals();
+  result.buffered = seen.calls;
+  result.buffered_failed = seen.failed;
+  result.buffered_slow = seen.slow;
+  result.buffered_slow_failed = seen.slow_failed;
+  if (seen.calls >= static_cast<std::uint32_t>(calls_needed())) {
+    result.failure_rate_percent = percent(seen.failed, seen.calls);
+    result.slow_rate_percent = percent(seen.slow, seen.calls);
   }
-  dispatching = false;
+  return result;
 }
 
 }  // namespace stormlog::resilience

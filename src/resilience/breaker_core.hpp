@@ -1,78 +1,134 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
-#include <vector>
 
 #include "resilience/call_window.hpp"
 #include "resilience/circuit_breaker.hpp"
+#include "resilience/count_window.hpp"
+#include "resilience/event_queue.hpp"
+#include "resilience/half_open_leases.hpp"
+#include "resilience/inflight_table.hpp"
+#include "resilience/state_word.hpp"
+#include "resilience/success_stripes.hpp"
 
 namespace stormlog::resilience {
 
-// The machine behind CircuitBreaker. State and generation share one atomic word, so that a call is
-// admitted in `closed` by one load; everything that changes the machine holds the mutex.
+inline double percent(std::uint32_t part, std::uint32_t whole) {
+  return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+// The machine behind CircuitBreaker.
+//
+// What changes often and decides nothing is lock-free: admission, rejection, and a success while
+// StateWord::quick() holds. Everything else holds the mutex, and is as plain as if there were one
+// thread. Whoever holds it folds the pending successes in before it decides anything, so that one
+// thread alone always sees its calls in order.
 struct CircuitBreaker::Impl {
-  Impl(std::string breaker_name, CircuitBreakerConfig breaker_config, const Clock& breaker_clock,
-       Random breaker_random);
-
-  // A half-open permit or, with count_inflight_slow, a call under way.
-  struct Slot {
-    bool used = false;
-    std::uint64_t generation = 0;
-    MonotonicTime start{};
-    bool counted_slow = false;
-    std::uint64_t record = 0;  // in the window, once counted as slow
-  };
-  static constexpr std::uint32_t kNoSlot = ~std::uint32_t{0};
-
+  using Reason = BreakerEvent::Reason;
   enum class Settlement { success, failure, ignored };
 
-  BreakerState state() const { return state_of(word.load(std::memory_order_acquire)); }
-  static BreakerState state_of(std::uint64_t word) { return static_cast<BreakerState>(word & 7); }
-  static std::uint64_t generation_of(std::uint64_t word) { return word >> 3; }
+  // What a permit carries. The ticket names an in-flight entry (closed, metrics_only) or a
+  // half-open lease; 0 is neither.
+  struct Admission {
+    std::uint64_t generation = 0;
+    MonotonicTime start{};
+    std::uint64_t ticket = 0;
+  };
 
-  // All below hold the mutex.
-  bool admit(MonotonicTime now, std::uint32_t& slot, std::uint64_t& generation);
-  void settle(Settlement how, Nanoseconds duration, std::uint64_t generation, std::uint32_t slot,
-              MonotonicTime now);
-  void advance(MonotonicTime now);
-  void decide(MonotonicTime now);
-  void decide_half_open(MonotonicTime now);
-  void trip(MonotonicTime now, BreakerEvent::Type reason, double rate);
-  void enter(BreakerState to, MonotonicTime now);
-  std::uint32_t take_slot(MonotonicTime now);
-  Nanoseconds open_time();
-  void emit(BreakerEvent event);
-  // Without the mutex: hands queued events to the listeners, one thread at a time, in order.
-  void dispatch();
+  Impl(std::string breaker_name, const CircuitBreakerConfig& breaker_config,
+       const Clock& breaker_clock, Random breaker_random);
+
+  std::optional<Admission> acquire();
+  void settle(const Admission& admission, Settlement how, std::optional<Nanoseconds> duration);
+  bool would_permit() const;
+  Nanoseconds remaining_open() const;
+  void tick();
+  bool transition_to(BreakerState to);
+  void reset();
+  Metrics read_metrics();
+
+  StateWord word() const { return StateWord{word_.load(std::memory_order_acquire)}; }
 
   const std::string name;
   const CircuitBreakerConfig config;
-  const Clock& clock;
-  Random random;
-
-  std::atomic<std::uint64_t> word{0};
-  std::atomic<std::uint64_t> not_permitted{0};
-
+  EventQueue events;  // under mutex
   mutable std::mutex mutex;
-  std::unique_ptr<CallWindow> window;
-  std::unique_ptr<CallWindow> half_open_window;
-  std::vector<Slot> slots;
-  std::vector<std::uint32_t> free_slots;
-  int half_open_used = 0;  // permits out and results in
-  int consecutive = 0;
-  int opens = 0;  // in a row, without a closed in between
-  MonotonicTime open_until{};
-  MonotonicTime half_open_since{};
-  Metrics totals;
-  std::uint64_t sequence = 0;
 
-  std::vector<Listener> listeners;
-  std::deque<BreakerEvent> events;
-  bool dispatching = false;
+ private:
+  struct Totals {
+    std::uint64_t calls = 0;
+    std::uint64_t nanoseconds = 0;
+    Nanoseconds max{0};
+    void add(Nanoseconds duration);
+  };
+
+  // breaker_core.cpp: calls.
+  Admission admit(BreakerState state, std::uint64_t generation, MonotonicTime now);
+  std::optional<Admission> acquire_locked(MonotonicTime now);
+  bool settle_quickly(const Admission& admission, Nanoseconds duration,
+                      std::optional<MonotonicTime> now);
+  void settle_locked(const Admission& admission, Settlement how, Nanoseconds duration,
+                     std::optional<CallWindow::Record> marked, MonotonicTime now);
+  void record(Settlement how, Nanoseconds duration, std::optional<CallWindow::Record> marked,
+              MonotonicTime now);
+  void record_half_open(std::uint64_t ticket, Settlement how, Nanoseconds duration,
+                        MonotonicTime now);
+  void count_total(Settlement how, Nanoseconds duration);
+
+  // breaker_states.cpp: what moves the machine; all hold the mutex.
+  void expire(MonotonicTime now);
+  void mark_hanging(MonotonicTime now);
+  void decide(MonotonicTime now);
+  void decide_half_open(MonotonicTime now);
+  void enter(BreakerState to, MonotonicTime now, Reason reason);
+  void announce(BreakerEvent event);
+  void announce_rate(BreakerEvent::Type type, double rate);
+  // Takes the pending successes into totals and window; the stripes then belong to `generation`.
+  void fold(std::uint64_t generation);
+  // Makes state, generation, permits left and times visible to the lock-free readers.
+  void publish(BreakerState state, std::uint64_t generation, bool quick);
+  void republish(bool quick);
+  int half_open_left() const;
+  bool half_open_over(MonotonicTime now) const;
+  int calls_needed() const;
+  bool counts_calls(BreakerState state) const {
+    return state == BreakerState::closed || state == BreakerState::metrics_only;
+  }
+
+  const Clock& clock_;
+  const Nanoseconds slow_after_;
+  const bool timed_window_;
+
+  // Written under the mutex, the word last: who sees a state also sees its times, or later ones.
+  alignas(64) std::atomic<std::uint64_t> word_;
+  std::atomic<MonotonicTime> open_until_{MonotonicTime{}};
+  // Before it a half-open without permits left admits nothing: no lease is over, nor half-open.
+  std::atomic<MonotonicTime> no_permit_until_{MonotonicTime{}};
+  std::atomic<std::int64_t> window_second_{0};
+
+  SuccessStripes stripes_;
+  std::unique_ptr<InflightTable> inflight_;  // with count_inflight_slow
+
+  // Under the mutex from here on.
+  Random random_;
+  std::unique_ptr<CallWindow> window_;
+  CountWindow half_open_window_;
+  CallWindow* shown_;  // the one that decided last, for the metrics
+  HalfOpenLeases leases_;
+  int consecutive_ = 0;
+  int opens_ = 0;                   // in a row, without a closed in between
+  bool told_failure_rate_ = false;  // metrics_only says once what would have tripped it
+  bool told_slow_rate_ = false;
+  MonotonicTime half_open_since_{};
+  Totals successful_;
+  Totals failed_;
+  Totals ignored_;
+  std::uint64_t transitions_ = 0;
+  std::uint64_t sequence_ = 0;
 };
 
 }  // namespace stormlog::resilience

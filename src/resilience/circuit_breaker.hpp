@@ -9,6 +9,7 @@
 
 #include "common/base/clock.hpp"
 #include "common/base/random.hpp"
+#include "common/base/result.hpp"
 #include "resilience/event.hpp"
 
 namespace stormlog::resilience {
@@ -17,8 +18,10 @@ struct CircuitBreakerConfig {
   enum class Window { count, time };
 
   Window window = Window::count;
-  int window_size = 100;    // calls, or seconds for a time window
-  int minimum_calls = 100;  // no decision below this many recorded calls
+  int window_size = 100;  // calls, or seconds for a time window
+  // No decision on the rates below this many recorded calls; a count window that is smaller, or
+  // fewer half-open permits, take its place.
+  int minimum_calls = 100;
   double failure_rate_percent = 50;
   double slow_rate_percent = 100;
   std::chrono::milliseconds slow_call{60'000};  // slow when longer than this
@@ -36,9 +39,13 @@ struct CircuitBreakerConfig {
   std::chrono::milliseconds half_open_lease{10'000};
   // Half-open falls back to open after this long without a decision. 0 = for ever.
   std::chrono::milliseconds half_open_max{0};
-  // Count calls in flight for longer than slow_call as slow at once (on tick()).
+  // Count calls in flight for longer than slow_call as slow at once (on tick()), and put it right
+  // when they end. Not for half-open, where the lease takes care of calls that hang.
   bool count_inflight_slow = false;
 };
+
+// Says what is wrong and what would be right.
+Result<void> validate(const CircuitBreakerConfig& config);
 
 class CircuitBreaker;
 
@@ -70,16 +77,18 @@ class Permit {
   CircuitBreaker* breaker_ = nullptr;
   std::uint64_t generation_ = 0;
   MonotonicTime start_{};
-  std::uint32_t slot_ = 0;
+  std::uint64_t ticket_ = 0;
 };
 
 // Resilience4j's circuit breaker: closed → open → half_open → closed | open, with generations,
 // leased half-open permits and injected time. See docs/resilience.md.
 //
-// Threads:  thread-safe; the admitted path in `closed` takes no lock.
-// Blocking: never. Listeners run on the calling thread, after the change, one at a time and in
-//           order; they must not block.
+// Threads:  thread-safe; the admitted path in `closed` takes no lock, nor does a rejection.
+// Blocking: never. Listeners run after the change, one at a time and in order, on the thread that
+//           made it or on one that is still delivering an earlier event; they may use the breaker,
+//           but must not block.
 // Lifetime: outlives its permits.
+// Errors:   the constructor throws std::invalid_argument for what validate() refuses.
 // Source:   resilience4j 2.x CircuitBreakerStateMachine (semantics and names).
 class CircuitBreaker {
  public:
@@ -103,8 +112,10 @@ class CircuitBreaker {
   // Moves what only time moves: automatic half-open, leases, in-flight slow calls.
   void tick();
 
-  // By hand. False for a transition that is not allowed (closed → half_open).
+  // By hand. False for a transition that is not allowed (closed → half_open); to the state that it
+  // is in already, nothing happens.
   bool transition_to(BreakerState to);
+  // To closed, with an empty window; calls under way count in the totals alone.
   void reset();
 
   struct Metrics {

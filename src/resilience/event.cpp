@@ -42,4 +42,26 @@ std::string_view to_string(BreakerEvent::Type type) {
   return "?";
 }
 
+std::string_view to_string(BreakerEvent::Reason reason) {
+  switch (reason) {
+    case BreakerEvent::Reason::none:
+      return "";
+    case BreakerEvent::Reason::failure_rate:
+      return "failure_rate";
+    case BreakerEvent::Reason::slow_call_rate:
+      return "slow_call_rate";
+    case BreakerEvent::Reason::consecutive_failures:
+      return "consecutive_failures";
+    case BreakerEvent::Reason::wait_over:
+      return "wait_over";
+    case BreakerEvent::Reason::half_open_over:
+      return "half_open_over";
+    case BreakerEvent::Reason::recovered:
+      return "recovered";
+    case BreakerEvent::Reason::manual:
+      return "manual";
+  }
+  return "?";
+}
+
 }  // namespace stormlog::resilience
