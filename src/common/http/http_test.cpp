@@ -48,6 +48,20 @@ asio::awaitable<Response> slow(Request&) {
   co_return Response::text(200, "slow");
 }
 
+// Answers when the test says so.
+std::atomic<bool> held_entered{false};
+std::atomic<bool> held_released{false};
+
+asio::awaitable<Response> held(Request&) {
+  held_entered = true;
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  while (!held_released) {
+    timer.expires_after(1ms);
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+  co_return Response::text(200, "held");
+}
+
 asio::awaitable<std::pair<Response, Stream>> events(Request&) {
   Response head;
   head.headers.add("Content-Type", "text/event-stream");
@@ -70,6 +84,7 @@ class HttpTest : public testing::Test {
     router.add("GET", "/items/{id}", item);
     router.add("GET", "/broken", broken);
     router.add("GET", "/slow", slow);
+    router.add("GET", "/held", held);
     router.add_stream("GET", "/events", events);
     server_ = std::make_unique<Server>(io_, std::move(router), limits);
     server_->on_request([this](const RequestRecord& record) {
@@ -266,17 +281,16 @@ TEST_F(HttpTest, DrainsRequestsUnderWayAndClosesIdleConnections) {
   const int busy = connect();
   send(idle, "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
   receive(idle, "GET /echo");
-  send(busy, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
-  for (bool waiting = true; waiting; std::this_thread::yield()) {
-    waiting =
-        asio::co_spawn(
-            io_, [this]() -> asio::awaitable<bool> { co_return server_->inflight_requests() == 0; },
-            asio::use_future)
-            .get();
-  }
-  drain(10s);
+  held_entered = false;
+  held_released = false;
+  send(busy, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+  while (!held_entered) std::this_thread::yield();
+  auto drained = asio::co_spawn(io_, server_->drain(60s), asio::use_future);
   EXPECT_EQ(receive(idle), "");
-  EXPECT_THAT(receive(busy), testing::AllOf(HasSubstr("Connection: close"), EndsWith("slow")));
+  EXPECT_EQ(drained.wait_for(0s), std::future_status::timeout);
+  held_released = true;
+  drained.get();
+  EXPECT_THAT(receive(busy), testing::AllOf(HasSubstr("Connection: close"), EndsWith("held")));
   ::close(idle);
   ::close(busy);
 }
