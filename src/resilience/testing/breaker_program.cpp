@@ -42,22 +42,23 @@ CircuitBreakerConfig random_config(Random random) {
   return config;
 }
 
-Step random_step(Random& random, const CircuitBreakerConfig& config, double failing) {
+Step random_step(Random& random, const CircuitBreakerConfig& config, double failing,
+                 double ignored) {
   using Kind = Step::Kind;
   Step step;
   step.permit = static_cast<unsigned>(random.below(8));
   const std::uint64_t dice = random.below(100);
   if (dice < 36) {
     step.kind = Kind::acquire;
-  } else if (dice < 70) {
+  } else if (dice < 73 && random.chance(ignored)) {
+    step.kind = random.chance(0.5) ? Kind::ignore : Kind::drop;
+  } else if (dice < 73) {
     step.kind = random.chance(failing) ? Kind::failure : Kind::success;
     if (random.chance(0.3)) {
       step.duration =
           config.slow_call + Nanoseconds(pick(random, {-1, 0, 1}));  // around the threshold
       step.duration = std::max(*step.duration, Nanoseconds{0});
     }
-  } else if (dice < 73) {
-    step.kind = random.chance(0.5) ? Kind::ignore : Kind::drop;
   } else if (dice < 86) {
     step.kind = Kind::advance;
     step.time = pick(
@@ -130,9 +131,10 @@ Program random_program(std::uint64_t seed) {
   program.config = random_config(random.fork("config"));
   Random steps = random.fork("steps");
   const double failing = pick(steps, {0.05, 0.3, 0.5, 0.9});
+  const double ignored = pick(steps, {0.0, 0.05, 0.3});
   const std::uint64_t count = 20 + steps.below(180);
   for (std::uint64_t i = 0; i < count; ++i) {
-    program.steps.push_back(random_step(steps, program.config, failing));
+    program.steps.push_back(random_step(steps, program.config, failing, ignored));
   }
   return program;
 }
