@@ -1,6 +1,7 @@
 #include "chaos/target/target.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "chaos/stack/service_state.hpp"
 #include "common/base/file.hpp"
@@ -34,7 +35,7 @@ Result<ProcessIdentity> process_of_pid_file(const ServiceSpec& service) {
   // PostgreSQL's pid file has more lines; the first is the PID.
   digits = digits.substr(0, digits.find('\n'));
   const auto pid = units::parse_int(digits);
-  if (!pid.ok() || *pid <= 0) {
+  if (!pid.ok() || *pid <= 0 || *pid > std::numeric_limits<pid_t>::max()) {
     return Error::permanent(service.name + ": " + service.pid_file.string() +
                             " does not begin with a PID");
   }
