@@ -7,11 +7,12 @@
 #include "chaos/runner/run_folder.hpp"
 #include "command.hpp"
 #include "common/base/suggest.hpp"
+#include "common/base/units.hpp"
 
 namespace stormlog::cli {
 namespace {
 
-constexpr Nanoseconds kEndsWithin = std::chrono::seconds{60};
+constexpr Nanoseconds kEndsWithin = std::chrono::seconds{30};
 
 class Abort final : public Command {
  public:
@@ -24,22 +25,32 @@ class Abort final : public Command {
   }
 
   int run(const Context& context) override {
-    const auto stack = context.load_stack();
-    if (!stack.ok()) return context.fail(stack.error(), kUsage);
+    if (all_ && !run_.empty()) {
+      return context.fail(Error::permanent("give either a RUN or --all"), kUsage);
+    }
+    const auto path = context.stack_path();
+    if (!path.ok()) return context.fail(path.error(), kUsage);
     std::vector<std::string> names;
     nlohmann::ordered_json aborted = nlohmann::ordered_json::array();
+    nlohmann::ordered_json failed = nlohmann::ordered_json::array();
     int code = kOk;
-    for (const auto& folder : chaos::list_run_folders(stack->home / "runs")) {
+    for (const auto& folder : chaos::list_run_folders(chaos::stack_home(*path) / "runs")) {
       const std::string name = folder.filename().string();
       names.push_back(name);
       if (!run_.empty() && name != run_) continue;
       const auto engine = chaos::read_engine(folder);
       if (!engine) continue;
-      if (end(*engine)) {
+      if (context.live) context.err << "waits until " << name << " has healed and ended …\n";
+      if (const auto ended = end(*engine); ended.ok()) {
         aborted.push_back(name);
         if (!context.json) context.out << "aborted " << name << "\n";
       } else {
-        code = context.fail(Error::retriable(name + " has not ended yet; try again"));
+        code = kFailed;
+        failed.push_back({{"run", name}, {"error", ended.error().message}});
+        if (!context.json) {
+          context.err << context.paint("red", "error") << ": " << name << ": "
+                      << ended.error().message << "\n";
+        }
       }
       if (!all_) break;
     }
@@ -47,21 +58,27 @@ class Abort final : public Command {
       return context.fail(Error::permanent("there is no run " + run_ + did_you_mean(run_, names)),
                           kUsage);
     }
-    if (context.json) context.print({{"aborted", aborted}});
+    if (context.json) context.print({{"aborted", aborted}, {"failed", failed}});
     if (!context.json && aborted.empty() && code == kOk) context.out << "no run is under way\n";
     return code;
   }
 
  private:
-  static bool end(const ProcessIdentity& engine) {
+  static Result<void> end(const ProcessIdentity& engine) {
     constexpr std::chrono::milliseconds kLook{20};
-    if (!process::signal(engine, SIGTERM).ok()) return !process::alive(engine);
+    if (auto sent = process::signal(engine, SIGTERM); !sent.ok()) {
+      if (sent.error().code == "ESRCH") return {};
+      return sent;
+    }
     const MonotonicTime limit = SystemClock::instance().now() + kEndsWithin;
     while (process::alive(engine)) {
-      if (SystemClock::instance().now() >= limit) return false;
+      if (SystemClock::instance().now() >= limit) {
+        return Error::retriable("was told to end, and has not within " +
+                                units::format_duration(kEndsWithin));
+      }
       std::this_thread::sleep_for(kLook);
     }
-    return true;
+    return {};
   }
 
   std::string run_;

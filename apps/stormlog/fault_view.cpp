@@ -14,7 +14,7 @@ std::string condition_of(const chaos::UndoRecord& record) {
 
 bool is_leftover(const chaos::UndoRecord& record) {
   const std::string condition = condition_of(record);
-  return condition == "expired" || condition == "its engine has ended";
+  return condition != "in";
 }
 
 nlohmann::ordered_json to_json(const chaos::UndoRecord& record) {

@@ -10,7 +10,7 @@ namespace stormlog::cli {
 
 // "expired", "its engine has ended", "in" (belongs to a living engine) or "left in" (detached).
 std::string condition_of(const chaos::UndoRecord& record);
-// Whether nobody will heal it in time but the watchdog, `heal` or `doctor --heal`.
+// Whether no living engine answers for it: it waits for the watchdog, `heal` or `doctor --heal`.
 bool is_leftover(const chaos::UndoRecord& record);
 nlohmann::ordered_json to_json(const chaos::UndoRecord& record);
 

@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <thread>
@@ -55,14 +56,33 @@ class Inject final : public Command {
     const auto params =
         document::parse_params(words_, kind->params, "fault \"" + kind->name + "\"");
     if (!params.ok()) return context.fail(params.error(), kUsage);
-    if (for_ && kind->duration == chaos::FaultKind::Duration::one_off) {
-      return context.fail(
-          Error::permanent("fault \"" + kind->name + "\" happens once and takes no --for"), kUsage);
+    if (const auto times = check_times(*kind); !times.ok()) {
+      return context.fail(times.error(), kUsage);
     }
     return inject(context, *stack, *kind, *params);
   }
 
  private:
+  Result<void> check_times(const chaos::FaultKind& kind) const {
+    using Duration = chaos::FaultKind::Duration;
+    if (for_ && kind.duration == Duration::one_off) {
+      return Error::permanent("fault \"" + kind.name + "\" happens once and takes no --for");
+    }
+    if (for_ && *for_ <= Nanoseconds{0}) return Error::permanent("--for must be longer than 0s");
+    if (!ttl_) return {};
+    if (!for_ && kind.duration != Duration::lasting) {
+      return Error::permanent("fault \"" + kind.name + "\" leaves nothing in that a --ttl " +
+                              (kind.duration == Duration::either ? "without --for " : "") +
+                              "could end");
+    }
+    if (*ttl_ <= Nanoseconds{0}) return Error::permanent("--ttl must be longer than 0s");
+    if (for_ && *ttl_ <= *for_) {
+      return Error::permanent("--ttl " + units::format_duration(*ttl_) +
+                              " must be longer than --for " + units::format_duration(*for_));
+    }
+    return {};
+  }
+
   Result<void> record(const chaos::Stack& stack, const std::string& id, Nanoseconds ttl,
                       const Json& undo) const {
     const auto self = process::identify(::getpid());
@@ -117,7 +137,7 @@ class Inject final : public Command {
     const bool stays = confirmed && !undo.is_null() && !for_;
     Result<void> healed;
     if (!stays) {
-      if (confirmed && for_) wait(stop);
+      if (confirmed && for_) wait(context, stop, id);
       healed = fault->heal();
       if (healed.ok()) healed = chaos::UndoJournal(stack.home).remove(id);
     }
@@ -127,7 +147,9 @@ class Inject final : public Command {
                      {"target", target_},
                      {"effect", std::string(chaos::to_string(check.effect))},
                      {"measured", check.measured},
-                     {"error", injected.ok() ? Json() : Json(injected.error().message)},
+                     {"error", !injected.ok() ? Json(injected.error().message)
+                               : !healed.ok() ? Json(healed.error().message)
+                                              : Json()},
                      {"healed", !stays && healed.ok()}});
     } else if (stays) {
       context.out << id << " is in; `stormlog heal " << id << "` heals it, the watchdog does after "
@@ -135,16 +157,31 @@ class Inject final : public Command {
     } else if (!undo.is_null() && healed.ok()) {
       context.out << "healed\n";
     }
-    if (!healed.ok()) return context.fail(healed.error());
-    return confirmed ? kOk : kFailed;
+    if (!healed.ok() && !context.json) {
+      context.fail(healed.error());
+      context.err << "the watchdog goes on trying; see: stormlog doctor\n";
+    }
+    return confirmed && healed.ok() ? kOk : kFailed;
   }
 
-  void wait(const StopOnSignal& stop) const {
+  void wait(const Context& context, const StopOnSignal& stop, const std::string& id) const {
     constexpr std::chrono::milliseconds kLook{20};
-    const MonotonicTime until = SystemClock::instance().now() + *for_;
-    while (!stop.requested() && SystemClock::instance().now() < until) {
+    const Clock& clock = SystemClock::instance();
+    const MonotonicTime until = clock.now() + *for_;
+    if (!context.json && !context.live) {
+      context.err << id << " is in for " << units::format_duration(*for_) << "\n";
+    }
+    std::int64_t shown = -1;
+    while (!stop.requested() && clock.now() < until) {
+      const auto left = std::chrono::ceil<std::chrono::seconds>(until - clock.now()).count();
+      if (context.live && !context.json && left != shown) {
+        context.err << "\r\x1b[K" << id << " is in; heals in " << left << " s (Ctrl-C: now)"
+                    << std::flush;
+        shown = left;
+      }
       std::this_thread::sleep_for(kLook);
     }
+    if (shown >= 0) context.err << "\r\x1b[K" << std::flush;
   }
 
   std::string fault_;

@@ -56,7 +56,8 @@ struct FaultKind {
   Duration duration = Duration::one_off;  // whether `for` is refused, required or optional
   std::unique_ptr<Fault> (*make)(const FaultContext& context, const document::Params& params,
                                  bool has_for);
-  // Heals from what undo() returned; for the watchdog and `doctor`. Idempotent.
+  // Heals from what undo() returned; for the watchdog and `doctor`. Idempotent. The stack holds
+  // nothing but `file` and `home` when its file can no longer be read.
   Result<void> (*heal_from)(const Stack& stack, const nlohmann::ordered_json& undo);
 };
 

@@ -7,6 +7,7 @@
 #include "chaos/fault/fault.hpp"
 #include "chaos/fault/identity_json.hpp"
 #include "chaos/fault/wait_until.hpp"
+#include "chaos/stack/service_record.hpp"
 #include "chaos/stack/service_state.hpp"
 #include "chaos/target/target.hpp"
 
@@ -16,11 +17,37 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr Nanoseconds kDiesWithin = std::chrono::seconds{5};
+// The supervisor has to notice the end first, and ends what the service left behind.
+constexpr Nanoseconds kHeldWithin = std::chrono::seconds{5};
 
 int signal_number(const std::string& name) {
   static const std::map<std::string, int> numbers = {
       {"KILL", SIGKILL}, {"TERM", SIGTERM}, {"INT", SIGINT}, {"QUIT", SIGQUIT}, {"ABRT", SIGABRT}};
   return numbers.at(name);
+}
+
+bool is_down(const Stack& stack, const std::string& service) {
+  const auto state = read_stack_state(stack.home);
+  if (!state.ok()) return false;
+  const ServiceState* found = state->service(service);
+  return found != nullptr && found->phase == ServicePhase::held;
+}
+
+// A supervisor that died has left its holds in its records, for the next one to keep.
+Result<void> release(const Stack& stack, const std::string& service, const std::string& id) {
+  SupervisorClient supervisor(stack.home);
+  if (supervisor.running()) return supervisor.release(service, id);
+  const auto records = read_records(stack.home);
+  if (!records.ok()) return records.error();
+  for (const ServiceRecord& record : *records) {
+    const auto hold = record.holds.find(id);
+    if (record.state.name != service || hold == record.holds.end()) continue;
+    if (hold->second <= SystemClock::instance().wall_now()) continue;
+    return Error::retriable(service + " is held down by " + id +
+                            ", and no supervisor runs that could let it go; `stormlog up` starts "
+                            "one, and the hold ends by its TTL");
+  }
+  return {};
 }
 
 class ServiceKill final : public Fault {
@@ -36,6 +63,10 @@ class ServiceKill final : public Fault {
   Result<void> preflight() override {
     const auto victim = process_of(stack_, target_);
     if (!victim.ok()) return victim.error();
+    // Signal 0 asks whether it may be signalled at all.
+    if (auto allowed = process::signal(*victim, 0); !allowed.ok()) {
+      return allowed.error().in(target_);
+    }
     if (!held_) return {};
     if (!stack_.service(target_)->managed()) {
       return Error::permanent(target_ +
@@ -72,12 +103,16 @@ class ServiceKill final : public Fault {
     const double ms =
         static_cast<double>((SystemClock::instance().now() - killed_at_).count()) / 1e6;
     if (!dead) return {Effect::none, {{"pid", victim_.pid}, {"alive_after_ms", ms}}};
-    return {Effect::confirmed, {{"pid", victim_.pid}, {"died_after_ms", ms}}};
+    Json measured = {{"pid", victim_.pid}, {"died_after_ms", ms}};
+    if (!held_) return {Effect::confirmed, measured};
+    const bool down = wait_until(kHeldWithin, [this] { return is_down(stack_, target_); });
+    measured["held_down"] = down;
+    return {down ? Effect::confirmed : Effect::none, measured};
   }
 
   Result<void> heal() override {
     if (!held_) return {};
-    return SupervisorClient(stack_.home).release(target_, id_);
+    return release(stack_, target_, id_);
   }
 
  private:
@@ -97,10 +132,7 @@ std::unique_ptr<Fault> make(const FaultContext& context, const document::Params&
 }
 
 Result<void> heal_from(const Stack& stack, const Json& undo) {
-  const SupervisorClient supervisor(stack.home);
-  // Without a supervisor nothing holds anything.
-  if (!supervisor.running()) return {};
-  return SupervisorClient(stack.home).release(undo.value("service", ""), undo.value("hold", ""));
+  return release(stack, undo.value("service", ""), undo.value("hold", ""));
 }
 
 }  // namespace

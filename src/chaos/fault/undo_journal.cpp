@@ -2,7 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <tuple>
 
 #include "chaos/fault/identity_json.hpp"
 #include "common/base/file.hpp"
@@ -53,26 +59,47 @@ std::optional<UndoRecord> parse(const std::string& text) {
   }
 }
 
-// Serialises healing between processes: the engine, the watchdog, and a person with `heal`.
-class HealLock {
+// Keeps one record from being healed by two at once: the watchdog, a person with `heal`. The lock
+// is the record's own file, so nothing is left of it when the record is gone.
+class RecordLock {
  public:
-  explicit HealLock(const std::filesystem::path& folder)
-      : fd_(::open((folder / "heal.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-    if (fd_ >= 0) ::flock(fd_, LOCK_EX);
+  explicit RecordLock(const std::filesystem::path& record)
+      : fd_(::open(record.c_str(), O_RDONLY | O_CLOEXEC)), error_(fd_ < 0 ? errno : 0) {
+    while (fd_ >= 0 && ::flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
+    }
   }
-  ~HealLock() {
+  ~RecordLock() {
     if (fd_ >= 0) ::close(fd_);
   }
-  HealLock(const HealLock&) = delete;
-  HealLock& operator=(const HealLock&) = delete;
+  RecordLock(const RecordLock&) = delete;
+  RecordLock& operator=(const RecordLock&) = delete;
+
+  // Another healer may have removed it while this one waited.
+  bool still_there() const {
+    struct stat status {};
+    return fd_ >= 0 && ::fstat(fd_, &status) == 0 && status.st_nlink > 0;
+  }
+  // Why it cannot be locked; 0 when it is, or when there is no such record.
+  int error() const { return error_ == ENOENT ? 0 : error_; }
 
  private:
   int fd_;
+  int error_;
 };
+
+// A stack file that has become unreadable must not keep a fault in: its undo says all that matters.
+Stack stack_of(const UndoRecord& record, const std::filesystem::path& home) {
+  auto loaded = load_stack(record.stack_file, record.profiles);
+  Stack stack = loaded.ok() ? std::move(*loaded) : Stack{};
+  stack.file = record.stack_file;
+  stack.home = home;
+  return stack;
+}
 
 }  // namespace
 
-UndoJournal::UndoJournal(std::filesystem::path home) : folder_(std::move(home) / "undo") {}
+UndoJournal::UndoJournal(std::filesystem::path home)
+    : home_(std::move(home)), folder_(home_ / "undo") {}
 
 Result<void> UndoJournal::add(const UndoRecord& record) {
   if (auto made = file::make_dirs(folder_); !made.ok()) return made;
@@ -96,27 +123,37 @@ Result<std::vector<UndoRecord>> UndoJournal::list(std::vector<std::string>* dama
     const auto text = file::read(entry.path());
     if (!text.ok() && !std::filesystem::exists(entry.path())) continue;  // healed meanwhile
     auto record = text.ok() ? parse(*text) : std::nullopt;
-    if (record) {
+    // The id names files: one that does not name its own is nobody's.
+    if (record && record->id == entry.path().stem()) {
       records.push_back(std::move(*record));
     } else if (damaged != nullptr) {
       damaged->push_back(entry.path().string());
     }
   }
   if (error) return Error::permanent(folder_.string() + ": " + error.message());
+  std::sort(records.begin(), records.end(), [](const UndoRecord& a, const UndoRecord& b) {
+    return std::tie(a.injected, a.id) < std::tie(b.injected, b.id);
+  });
   return records;
 }
 
 Result<void> UndoJournal::heal(const UndoRecord& record) {
-  const HealLock lock(folder_);
-  std::error_code error;
-  if (!std::filesystem::exists(folder_ / (record.id + ".json"), error)) return {};
+  const std::filesystem::path path = folder_ / (record.id + ".json");
+  const RecordLock lock(path);
+  if (lock.error() != 0) {
+    return Error::permanent(path.string() + ": " + std::strerror(lock.error()));
+  }
+  if (!lock.still_there()) return {};
   const FaultKind* kind = find_fault_kind(record.fault);
   if (kind == nullptr) {
     return Error::permanent("undo record " + record.id + ": unknown fault " + record.fault);
   }
-  const auto stack = load_stack(record.stack_file, record.profiles);
-  if (!stack.ok()) return stack.error().in("undo record " + record.id);
-  if (auto healed = kind->heal_from(*stack, record.undo); !healed.ok()) return healed;
+  try {
+    auto healed = kind->heal_from(stack_of(record, home_), record.undo);
+    if (!healed.ok()) return healed.error().in("undo record " + record.id);
+  } catch (const nlohmann::json::exception& e) {
+    return Error::permanent("undo record " + record.id + ": " + e.what());
+  }
   return remove(record.id);
 }
 

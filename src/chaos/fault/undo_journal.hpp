@@ -36,12 +36,14 @@ class UndoJournal {
   Result<void> add(const UndoRecord& record);
   // Idempotent.
   Result<void> remove(const std::string& id);
-  // All records; unreadable files are reported in `damaged`, and never dropped.
+  // All records, the oldest first; unreadable files are reported in `damaged`, and never dropped.
   Result<std::vector<UndoRecord>> list(std::vector<std::string>* damaged = nullptr) const;
-  // Heals by the record's fault kind and removes it. Two callers at once heal once.
+  // Heals by the record's fault kind and removes it. Two callers at once, in one process or in two,
+  // heal once. When it cannot be healed the record stays.
   Result<void> heal(const UndoRecord& record);
 
  private:
+  std::filesystem::path home_;
   std::filesystem::path folder_;
 };
 

@@ -1,17 +1,15 @@
 #include "chaos/fault/watchdog.hpp"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/file.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <thread>
 
-#include "chaos/fault/undo_journal.hpp"
 #include "common/base/file.hpp"
 #include "common/base/log.hpp"
 
@@ -23,13 +21,60 @@ constexpr std::chrono::milliseconds kLook{100};
 constexpr std::chrono::seconds kStayWithoutRecords{3};
 // A second watchdog waits this long for the first to end, so that none is missing in between.
 constexpr std::chrono::seconds kWaitForLock{5};
+constexpr Nanoseconds kFirstPause = std::chrono::milliseconds{200};
+constexpr Nanoseconds kLongestPause = std::chrono::seconds{10};
 
-bool must_heal(const UndoRecord& record) {
-  if (SystemClock::instance().wall_now() >= record.expires) return true;
+}  // namespace
+
+WatchdogRounds::WatchdogRounds(const std::filesystem::path& home, const Clock& clock)
+    : journal_(home), clock_(clock), idle_since_(clock.now()) {}
+
+bool WatchdogRounds::is_due(const UndoRecord& record, const Seen& seen) const {
+  if (clock_.wall_now() >= record.expires || clock_.now() >= seen.expires) return true;
   return !record.detached && !process::alive(record.owner);
 }
 
-}  // namespace
+void WatchdogRounds::heal(const UndoRecord& record, Seen& seen) {
+  const auto healed = journal_.heal(record);
+  if (healed.ok()) {
+    log::warn("healed what was left in",
+              {{"id", record.id}, {"fault", record.fault}, {"target", record.target}});
+    return;
+  }
+  seen.pause = std::clamp(seen.pause * 2, kFirstPause, kLongestPause);
+  seen.try_at = clock_.now() + seen.pause;
+  if (seen.error == healed.error().message) return;
+  seen.error = healed.error().message;
+  log::error("cannot heal; goes on trying",
+             {{"id", record.id}, {"fault", record.fault}, {"error", seen.error}});
+}
+
+void WatchdogRounds::look() {
+  std::vector<std::string> damaged;
+  const auto records = journal_.list(&damaged);
+  if (!records.ok()) {
+    if (list_error_ != records.error().message) {
+      list_error_ = records.error().message;
+      log::error("cannot read the undo journal", {{"error", list_error_}});
+    }
+    return;
+  }
+  const MonotonicTime now = clock_.now();
+  std::map<std::string, Seen> seen;
+  for (const UndoRecord& record : *records) {
+    const auto before = seen_.find(record.id);
+    Seen& mine = seen[record.id];
+    if (before != seen_.end()) {
+      mine = before->second;
+    } else {
+      mine.expires = now + std::max(record.expires - clock_.wall_now(), Nanoseconds{0});
+    }
+    if (now >= mine.try_at && is_due(record, mine)) heal(record, mine);
+  }
+  seen_ = std::move(seen);
+  // An unreadable record cannot be healed from here: it is `doctor`'s, and keeps nobody waiting.
+  if (!records->empty()) idle_since_ = clock_.now();
+}
 
 Result<void> run_watchdog(const std::filesystem::path& home) {
   const auto lock_path = home / "state" / "watchdog.lock";
@@ -45,57 +90,12 @@ Result<void> run_watchdog(const std::filesystem::path& home) {
     }
     std::this_thread::sleep_for(kLook);
   }
-  UndoJournal journal(home);
-  MonotonicTime last_record = clock.now();
-  while (clock.now() - last_record < kStayWithoutRecords) {
-    const auto records = journal.list();
-    if (records.ok() && !records->empty()) {
-      last_record = clock.now();
-      for (const UndoRecord& record : *records) {
-        if (!must_heal(record)) continue;
-        const auto healed = journal.heal(record);
-        if (healed.ok()) {
-          log::warn("healed what was left in",
-                    {{"id", record.id}, {"fault", record.fault}, {"target", record.target}});
-        } else {
-          log::error("cannot heal", {{"id", record.id}, {"error", healed.error().message}});
-        }
-      }
-    }
+  WatchdogRounds rounds(home, clock);
+  while (clock.now() - rounds.idle_since() < kStayWithoutRecords) {
+    rounds.look();
     std::this_thread::sleep_for(kLook);
   }
   ::close(lock);
-  return {};
-}
-
-Result<void> start_watchdog(const std::filesystem::path& home,
-                            const std::filesystem::path& stormlog_program) {
-  const auto log_path = home / "logs" / "watchdog.log";
-  if (auto made = file::make_dirs(log_path.parent_path()); !made.ok()) return made;
-  const int log = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (log < 0) return Error::permanent(log_path.string() + ": " + std::strerror(errno));
-
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&actions, log, 1);
-  ::posix_spawn_file_actions_adddup2(&actions, log, 2);
-  ::posix_spawnattr_init(&attributes);
-  // A session of its own: Ctrl-C in the engine's terminal does not reach it.
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
-  const std::string program = stormlog_program.string();
-  const std::string folder = home.string();
-  const char* const argv[] = {program.c_str(), "watchdog", "--home", folder.c_str(), nullptr};
-  pid_t pid = 0;
-  const int failed = ::posix_spawn(&pid, program.c_str(), &actions, &attributes,
-                                   const_cast<char* const*>(argv), environ);
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::posix_spawnattr_destroy(&attributes);
-  ::close(log);
-  if (failed != 0) {
-    return Error::permanent(program + ": cannot start the watchdog: " + std::strerror(failed));
-  }
   return {};
 }
 
