@@ -11,6 +11,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -99,6 +100,7 @@ class HttpTest : public testing::Test {
   ~HttpTest() override {
     if (!thread_.joinable()) return;
     drain(0ms);
+    work_.reset();
     thread_.join();
   }
 
@@ -149,6 +151,8 @@ class HttpTest : public testing::Test {
   }
 
   asio::io_context io_;
+  // After a drain nothing is left to do, and run() would return under the next one.
+  asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
   std::unique_ptr<Server> server_;
   std::thread thread_;
   std::mutex mutex_;
