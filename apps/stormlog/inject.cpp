@@ -134,7 +134,7 @@ class Inject final : public Command {
                                     : injected.error().message)
                   << "\n";
     }
-    const bool stays = confirmed && !undo.is_null() && !for_;
+    const bool stays = confirmed && !undo.is_null() && !for_ && !stop.requested();
     Result<void> healed;
     if (!stays) {
       if (confirmed && for_) wait(context, stop, id);

@@ -9,8 +9,8 @@
 #include <set>
 #include <thread>
 
+#include "chaos/fault/child_test_support.hpp"
 #include "chaos/fault/identity_json.hpp"
-#include "chaos/fault/test_child.hpp"
 
 namespace stormlog::chaos {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <fstream>
 
+#include "chaos/fault/child_test_support.hpp"
 #include "chaos/fault/identity_json.hpp"
-#include "chaos/fault/test_child.hpp"
 
 namespace stormlog::chaos {
 namespace {

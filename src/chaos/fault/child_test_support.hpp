@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,11 +11,14 @@
 
 namespace stormlog::chaos {
 
-// A process that does nothing until its test is over.
+// A process that does nothing until its test is over, or the test program has ended.
 class TestChild {
  public:
   TestChild() : pid_(::fork()) {
-    while (pid_ == 0) ::pause();
+    if (pid_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      for (;;) ::pause();
+    }
     identity_ = *process::identify(pid_);
   }
   ~TestChild() { end(); }
