@@ -1,5 +1,7 @@
 #include "chaos/stack/process_tree.hpp"
 
+#include <unistd.h>
+
 #include <charconv>
 #include <cstring>
 #include <filesystem>
@@ -45,6 +47,12 @@ bool lives(const Entry& entry) {
   return entry.state != 'Z' && entry.state != 'X';
 }
 
+// False for kernel threads and zombies, which run no program.
+bool has_program(pid_t pid) {
+  std::error_code code;
+  return !std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", code).empty();
+}
+
 }  // namespace
 
 std::vector<ProcessIdentity> members_of(const ProcessIdentity& leader) {
@@ -82,7 +90,14 @@ std::vector<Child> children_of(pid_t parent) {
 }
 
 bool started_with(pid_t pid, const std::string& name, const std::string& value) {
-  const auto text = file::read("/proc/" + std::to_string(pid) + "/environ");
+  const std::string path = "/proc/" + std::to_string(pid) + "/environ";
+  auto text = file::read(path);
+  // In the middle of an execve the new environment is not yet in place and reads as empty. A
+  // process that really has none (a kernel thread, a zombie) costs these few looks.
+  for (int look = 0; look < 20 && text.ok() && text->empty() && has_program(pid); ++look) {
+    ::usleep(500);
+    text = file::read(path);
+  }
   if (!text.ok()) return false;
   const std::string wanted = name + "=" + value;
   std::istringstream entries(*text);
