@@ -99,6 +99,7 @@ class Up final : public Command {
   int run(const Context& context) override {
     auto path = context.stack_path();
     if (!path.ok()) return context.fail(path.error(), kUsage);
+    request_.stack_file = *path;
     request_.variables = context.variables;
     request_.wait = !no_wait_;
     // Mistakes in the file are told here, before a supervisor is started for it.

@@ -58,9 +58,8 @@ TEST_F(LaunchTest, WordsReachTheProgramAsTheyAre) {
 
 TEST_F(LaunchTest, EnvironmentFolderSessionAndInput) {
   spec_.environment["GREETING"] = "hello";
-  // Words of the shell alone: any other program in PATH may be somebody's wrapper.
   command({"sh", "-c",
-           "echo $GREETING; pwd -P; read -r input && echo \"read $input\"; "
+           "echo $GREETING; pwd -P; [ /proc/$$/fd/0 -ef /dev/null ] || echo another input; "
            "read -r _ _ _ _ _ session _ </proc/$$/stat; echo $session; echo $$"});
   EXPECT_EQ(run(), 0);
   const std::string pid = std::to_string(recorded_->pid);

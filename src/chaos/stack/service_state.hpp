@@ -63,6 +63,8 @@ struct StackProgress {
 using OnStackProgress = std::function<void(const StackProgress&)>;
 
 struct UpRequest {
+  std::filesystem::path
+      stack_file;  // read anew; running services take its policies, not its commands
   std::vector<std::string> services;  // with what they depend on; empty = all
   std::vector<std::string> profiles;  // empty = those that it runs with
   document::Variables variables;

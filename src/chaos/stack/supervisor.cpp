@@ -134,8 +134,9 @@ Result<void> Supervisor::read_stack(const UpRequest& request) {
   }
   document::Variables variables = options_.variables;
   for (const auto& [name, value] : request.variables) variables[name] = value;
-  auto stack = load_stack(options_.stack_file, profiles, variables);
+  auto stack = load_stack(request.stack_file, profiles, variables);
   if (!stack.ok()) return stack.error();
+  options_.stack_file = request.stack_file;
   stack_ = std::move(*stack);
   options_.profiles = profiles;
   options_.variables = variables;

@@ -39,8 +39,9 @@ class Supervisor {
 
   EventLoop& loop() { return loop_; }
 
-  // Reads the stack file anew, so that services not yet running start as it says now. `done` is
-  // called once, possibly before this returns. The returned number calls the waiting off.
+  // Reads the request's stack file, so that services not yet running start as it says now, and
+  // those that run are restarted and stopped as it says. `done` is called once, possibly before
+  // this returns. The returned number calls the waiting off.
   std::uint64_t up(const UpRequest& request, OnStackProgress progress, OnDone done);
   std::uint64_t down(OnStackProgress progress, OnDone done);
   std::uint64_t restart(const std::string& service, OnDone done);

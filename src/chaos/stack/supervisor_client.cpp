@@ -124,6 +124,7 @@ bool SupervisorClient::running() const {
 Result<void> SupervisorClient::up(const UpRequest& request, const OnStackProgress& progress) const {
   Json json = {{"command", "up"},
                {"services", request.services},
+               {"stack_file", request.stack_file.string()},
                {"profiles", request.profiles},
                {"variables", Json::object()},
                {"wait", request.wait}};

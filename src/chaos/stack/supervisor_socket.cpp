@@ -165,6 +165,7 @@ void SupervisorSocket::dispatch(const std::shared_ptr<Client>& client, const std
     } else if (command == "up") {
       UpRequest request;
       request.services = json.at("services").get<std::vector<std::string>>();
+      request.stack_file = json.at("stack_file").get<std::string>();
       request.profiles = json.at("profiles").get<std::vector<std::string>>();
       for (const auto& [name, value] : json.at("variables").items()) {
         request.variables[name] = value.get<std::string>();
