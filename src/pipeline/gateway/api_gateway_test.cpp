@@ -187,6 +187,31 @@ TEST_F(ApiGatewayTest, AKillInMidFlightLeavesTheOutcomeUnknown) {
   EXPECT_TRUE(wait([&] { return post().status == 202; }));
 }
 
+TEST_F(ApiGatewayTest, TheRetryBudgetShrinksWithFailuresAndRefillsWithSuccesses) {
+  const auto tokens = [this] {
+    const std::string metrics = get("/metrics").body;
+    const std::string name = "\ngateway_retry_budget_tokens ";
+    const std::size_t at = metrics.find(name);
+    return at == std::string::npos ? -1 : std::stod(metrics.substr(at + name.size()));
+  };
+  FakeProducer producer;
+  start(test_config(producer.url()));
+  ASSERT_EQ(post().status, 202);
+  EXPECT_DOUBLE_EQ(tokens(), 100);
+  producer.set_mode(Mode::hang);
+  auto during = std::async(std::launch::async, [this] { return post(); });
+  ASSERT_TRUE(wait([&] { return producer.batches() == 2; }));
+  producer.kill();
+  EXPECT_EQ(during.get().status, 504);
+  EXPECT_DOUBLE_EQ(tokens(), 99);
+  producer.set_mode(Mode::accept);
+  producer.restart();
+  EXPECT_TRUE(wait([&] { return post().status == 202; }));
+  EXPECT_NEAR(tokens(), 99.1, 0.001);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(post().status, 202);
+  EXPECT_DOUBLE_EQ(tokens(), 100);
+}
+
 TEST_F(ApiGatewayTest, SurvivesManyKills) {
   FakeProducer producer;
   start(test_config(producer.url()));

@@ -55,6 +55,7 @@ class Upstream {
   // What an upstream asks of those around it.
   struct Links {
     std::function<void()> state_changed;                 // this one began or ceased to take batches
+    std::function<void()> answered;                      // a batch came through
     std::function<void(IngestBatch)> try_elsewhere;      // a batch of which no byte was sent
     std::function<bool(const IngestBatch&)> may_repeat;  // a batch that may have arrived
   };

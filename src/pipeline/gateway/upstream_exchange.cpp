@@ -109,6 +109,7 @@ void Upstream::finish_answered(IngestBatch& batch, const http::ClientResponse& r
     const auto outcomes = decode_results(response.body);
     if (outcomes.ok() && outcomes->size() == batch.count) {
       permit.success();
+      links_.answered();
       batch.tell(*outcomes);
       return;
     }

@@ -14,6 +14,10 @@ UpstreamPool::UpstreamPool(asio::io_context& io, Coalescer::Limits limits,
   metrics.gauge_source(
       "gateway_queue_bytes", "Bytes of the events that wait.",
       [this](const Metrics::Emit& emit) { emit({}, static_cast<double>(queue_.bytes())); });
+  metrics.gauge_source(
+      "gateway_retry_budget_tokens",
+      "Tokens for batches repeated at another producer; none is repeated at half of 100 or below.",
+      [this](const Metrics::Emit& emit) { emit({}, budget_.tokens()); });
   metrics.gauge_source("gateway_upstream_connections",
                        "Connections to a producer, by what they do.",
                        [this](const Metrics::Emit& emit) {
@@ -31,6 +35,7 @@ void UpstreamPool::add(http::Url url, UpstreamConfig config,
   const std::size_t index = upstreams_.size();
   Upstream::Links links;
   links.state_changed = [this] { on_state_changed(); };
+  links.answered = [this] { budget_.on_success(); };
   links.try_elsewhere = [this](IngestBatch batch) { try_elsewhere(std::move(batch)); };
   links.may_repeat = [this, index](const IngestBatch&) { return may_repeat(*upstreams_[index]); };
   upstreams_.push_back(std::make_unique<Upstream>(io_, std::move(url), config, std::move(breaker),
