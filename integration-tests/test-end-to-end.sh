@@ -33,7 +33,7 @@ passfile=$home/data/postgresql/pgpass
 work=$(mktemp -d)
 
 # What this test started it stops: the stack is left as it was found.
-found='' started=false
+found='' started=false profiles=()
 # shellcheck disable=SC2317 # reached through the trap
 cleanup() {
   local status=$?
@@ -42,8 +42,8 @@ cleanup() {
   if $started && ! $keep; then
     "$bin/stormlog" down >/dev/null 2>&1 || note "stormlog down failed; see $bin/stormlog status"
     if [[ -n $found ]]; then
-      "$bin/stormlog" up --only "$found" >/dev/null 2>&1 ||
-        note "stormlog up --only $found failed; see $bin/stormlog status"
+      "$bin/stormlog" up "${profiles[@]}" --only "$found" >/dev/null 2>&1 ||
+        note "stormlog up ${profiles[*]} --only $found failed; see $bin/stormlog status"
     fi
   fi
   exit "$status"
@@ -79,15 +79,17 @@ until_true() {
   done
 }
 
-# Of the services that are up, "all" or the names with commas; nothing when none is.
+# Of the services that are up, "all" or the names with commas, nothing when none is; then the profiles
+# that they were started with, a word each.
 services_up() {
   # Its exit code says whether all of them are.
   { "$bin/stormlog" status --json || true; } | python3 -c '
 import json, sys
-services = json.load(sys.stdin)["services"]
+stack = json.load(sys.stdin)
+services = stack["services"]
 up = [one["name"] for one in services if one["phase"] not in ("stopped", "failed")]
 # Those of profiles that are not active are never up, and are not in the list.
-print("all" if len(up) == len(services) else ",".join(up))'
+print("all" if len(up) == len(services) else ",".join(up), *stack["profiles"])'
 }
 
 stack_up() {
@@ -196,7 +198,9 @@ stored_once_still() {
 }
 
 say "End-to-end test"
-found=$(services_up) || die "stormlog status failed"
+before=$(services_up) || die "stormlog status failed"
+found=${before%% *}
+for profile in ${before#"$found"}; do profiles+=(--profile "$profile"); done
 if [[ $found != all ]]; then started=true; fi
 check 'the stack is up' stack_up
 check 'api-gateway is healthy' healthy "$gateway"

@@ -96,6 +96,7 @@ Result<StackView> view_stack(const Context& context) {
   auto state = chaos::read_stack_state(view.home);
   if (!state.ok()) return state.error();
   view.supervisor = state->supervisor;
+  view.profiles = state->profiles;
   const auto stack = context.load_stack();
   if (!stack.ok()) {
     context.err << context.paint("yellow", "warning") << ": " << stack.error().message << "\n";
@@ -125,6 +126,7 @@ nlohmann::ordered_json to_json(const StackView& view) {
   json["home"] = view.home.string();
   json["supervisor"] = nullptr;
   if (view.supervisor) json["supervisor"] = view.supervisor->pid;
+  json["profiles"] = view.profiles;
   json["all_running"] = view.all_running();
   json["services"] = nlohmann::ordered_json::array();
   for (const auto& row : view.rows) {

@@ -14,6 +14,7 @@ namespace stormlog::cli {
 struct StackView {
   std::filesystem::path home;
   std::optional<ProcessIdentity> supervisor;
+  std::vector<std::string> profiles;  // that it was started with
   struct Row {
     chaos::ServiceState state;
     bool foreign = false;

@@ -1,0 +1,155 @@
+#include "proxy/toxic/chain.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace stormlog::proxy {
+
+std::string_view to_string(Stream stream) {
+  return stream == Stream::upstream ? "upstream" : "downstream";
+}
+
+struct Chain::Link {
+  std::shared_ptr<const Toxic> toxic;
+  std::unique_ptr<Stage> stage;
+  bool end_passed = false;  // the end of the stream has left this stage
+};
+
+// What a stage writes to: the stage behind it, or the sink.
+class Chain::Next final : public Output {
+ public:
+  Next(Chain& chain, std::size_t index, MonotonicTime now)
+      : chain_(chain), index_(index), now_(now) {}
+
+  void chunk(Chunk chunk) override { chain_.pass_chunk(index_ + 1, std::move(chunk), now_); }
+  void end() override {
+    chain_.links_[index_].end_passed = true;
+    chain_.pass_end(index_ + 1, now_);
+  }
+  void close() override {
+    if (std::exchange(chain_.over_, true)) return;
+    chain_.sink_.close();
+  }
+  void reset() override {
+    if (std::exchange(chain_.over_, true)) return;
+    chain_.sink_.reset();
+  }
+
+ private:
+  Chain& chain_;
+  std::size_t index_;
+  MonotonicTime now_;
+};
+
+Chain::Chain(Stream stream, Random random, Output& sink)
+    : stream_(stream), random_(random), sink_(sink) {}
+
+Chain::~Chain() = default;
+
+double Chain::draw_for(const Toxic& toxic) const {
+  return random_.fork("hit " + toxic.name).uniform();
+}
+
+std::size_t Chain::index_of(std::uint64_t id) const {
+  const auto found = std::find_if(links_.begin(), links_.end(),
+                                  [id](const Link& link) { return link.toxic->id == id; });
+  return static_cast<std::size_t>(found - links_.begin());
+}
+
+void Chain::apply(const Toxics& toxics, MonotonicTime now) {
+  Toxics wanted;
+  for (const auto& toxic : toxics) {
+    if (toxic->stream == stream_ && draw_for(*toxic) < toxic->toxicity) wanted.push_back(toxic);
+  }
+  const auto is_wanted = [&wanted](const Link& link) {
+    return std::any_of(wanted.begin(), wanted.end(),
+                       [&link](const auto& toxic) { return toxic->id == link.toxic->id; });
+  };
+  for (std::size_t i = 0; i < links_.size() && !over_;) {
+    if (is_wanted(links_[i])) {
+      ++i;
+      continue;
+    }
+    Next next(*this, i, now);
+    links_[i].stage->remove(now, next);
+    links_.erase(links_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  for (std::size_t i = 0; i < wanted.size() && !over_; ++i) {
+    const std::size_t at = index_of(wanted[i]->id);
+    if (at == links_.size()) {
+      const Toxic& toxic = *wanted[i];
+      Link link{wanted[i], toxic.type->make(toxic.attributes, random_.fork(toxic.name), now),
+                false};
+      // The end came by before it joined: it will see nothing any more.
+      link.end_passed = i == 0 ? ended_ : links_[i - 1].end_passed;
+      links_.insert(links_.begin() + static_cast<std::ptrdiff_t>(i), std::move(link));
+    } else if (links_[at].toxic != wanted[i]) {
+      const bool changed = !(links_[at].toxic->attributes == wanted[i]->attributes);
+      links_[at].toxic = wanted[i];
+      Next next(*this, at, now);
+      if (changed) links_[at].stage->update(wanted[i]->attributes, now, next);
+    }
+  }
+}
+
+void Chain::push(Chunk chunk, MonotonicTime now) {
+  pass_chunk(0, std::move(chunk), now);
+}
+
+void Chain::end(MonotonicTime now) {
+  ended_ = true;
+  pass_end(0, now);
+}
+
+void Chain::pass_chunk(std::size_t index, Chunk chunk, MonotonicTime now) {
+  if (over_) return;
+  if (index == links_.size()) return sink_.chunk(std::move(chunk));
+  Next next(*this, index, now);
+  links_[index].stage->push(std::move(chunk), now, next);
+}
+
+void Chain::pass_end(std::size_t index, MonotonicTime now) {
+  if (over_) return;
+  if (index == links_.size()) return sink_.end();
+  Next next(*this, index, now);
+  links_[index].stage->end(now, next);
+}
+
+// From the front: what an earlier toxic releases now, a later one may pass on in the same breath.
+void Chain::wake(MonotonicTime now) {
+  for (std::size_t i = 0; i < links_.size() && !over_; ++i) {
+    const auto due = links_[i].stage->deadline();
+    if (!due || *due > now) continue;
+    Next next(*this, i, now);
+    links_[i].stage->wake(now, next);
+  }
+}
+
+std::optional<MonotonicTime> Chain::deadline() const {
+  std::optional<MonotonicTime> earliest;
+  if (over_) return earliest;
+  for (const auto& link : links_) {
+    const auto due = link.stage->deadline();
+    if (due && (!earliest || *due < *earliest)) earliest = due;
+  }
+  return earliest;
+}
+
+std::size_t Chain::held() const {
+  std::size_t bytes = 0;
+  for (const auto& link : links_) bytes += link.stage->held();
+  return bytes;
+}
+
+bool Chain::accepts() const {
+  return std::all_of(links_.begin(), links_.end(),
+                     [](const Link& link) { return link.stage->accepts(); });
+}
+
+std::vector<std::string> Chain::names() const {
+  std::vector<std::string> names;
+  for (const auto& link : links_) names.push_back(link.toxic->name);
+  return names;
+}
+
+}  // namespace stormlog::proxy
