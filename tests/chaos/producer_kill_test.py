@@ -126,6 +126,15 @@ class ProducerKill(unittest.TestCase):
         self.assertEqual((code, verdict["verdict"]), (4, "unknown"), verdict["reason"])
         self.assertEqual(check(verdict, "no_loss")["result"], "unknown")
 
+    def test_3_a_backlog_that_does_not_drain_is_unknown(self):
+        with tempfile.TemporaryDirectory() as folder:
+            # A backlog that is never below zero looks to the engine as one that stays.
+            stack = changed_stack(folder, ("expect: {max: 0}}\n  drain_timeout: 60s",
+                                           "expect: {max: -1}}\n  drain_timeout: 3s"))
+            code, verdict = run_experiment(stack=stack)
+        self.assertEqual((code, verdict["verdict"]), (4, "unknown"), verdict["reason"])
+        self.assertIn("drain", json.dumps(check(verdict, "no_loss")))
+
     def test_4_a_kill_that_hits_nothing_is_invalid(self):
         with tempfile.TemporaryDirectory() as folder:
             stack = changed_stack(folder, ("\nlinks:", "\n  ghost:\n    process: {port: 9}\n\nlinks:"))
