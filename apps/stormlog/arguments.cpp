@@ -3,6 +3,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <ostream>
@@ -143,6 +144,25 @@ std::string help_hint(const CLI::App& app) {
   return "see: stormlog " + (chosen.empty() ? "" : chosen.front()->get_name() + " ") + "--help\n";
 }
 
+// The words after the program's name; `-config` is `--config` where the command says so.
+std::vector<std::string> two_dashes(int argc, const char* const* argv,
+                                    const std::vector<std::unique_ptr<Command>>& commands) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  std::vector<std::string> names;
+  for (const auto& command : commands) {
+    if (std::find(words.begin(), words.end(), command->name()) != words.end()) {
+      for (auto& name : command->one_dash_options()) names.push_back(std::move(name));
+    }
+  }
+  for (auto& word : words) {
+    const bool one_dash = word.starts_with('-') && !word.starts_with("--");
+    if (!one_dash) continue;
+    const std::string name = word.substr(1, word.find('=') - 1);
+    if (std::find(names.begin(), names.end(), name) != names.end()) word.insert(0, "-");
+  }
+  return words;
+}
+
 Result<document::Variables> parse_variables(const std::vector<std::string>& words) {
   document::Variables variables;
   for (const auto& word : words) {
@@ -189,8 +209,10 @@ int run_main(int argc, const char* const* argv,
     by_app[sub] = command.get();
   }
 
+  std::vector<std::string> words = two_dashes(argc, argv, commands);
+  std::reverse(words.begin(), words.end());  // as CLI11 takes them
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(words));
   } catch (const CLI::ExtrasError&) {
     err << "error: " << unexpected(app, names) << "\n" << help_hint(app);
     return kUsage;

@@ -88,6 +88,8 @@ class Command {
   virtual std::string name() const = 0;
   virtual std::string summary() const = 0;  // one line, for --help
   virtual bool hidden() const { return false; }
+  // Long options that may also be written with one dash, as programs in Go have them.
+  virtual std::vector<std::string> one_dash_options() const { return {}; }
   virtual void define(Arguments& arguments) = 0;
   virtual int run(const Context& context) = 0;
 };

@@ -11,6 +11,7 @@ std::unique_ptr<Command> make_inject();
 std::unique_ptr<Command> make_list();
 std::unique_ptr<Command> make_load();
 std::unique_ptr<Command> make_logs();
+std::unique_ptr<Command> make_proxy();
 std::unique_ptr<Command> make_restart();
 std::unique_ptr<Command> make_run();
 std::unique_ptr<Command> make_runs();
@@ -38,6 +39,7 @@ std::vector<std::unique_ptr<Command>> make_commands() {
       make_verify,     //
       make_runs,       //
       make_validate,   //
+      make_proxy,      //
       make_list,       //
       make_describe,   //
       make_supervise,  //

@@ -56,6 +56,10 @@ const Route* Router::match(Request& request, Response& error) const {
     if (route.method == "GET") allow("HEAD");
   }
   request.path_params.clear();
+  if (unmatched_) {
+    error = unmatched_(request, allowed);
+    return nullptr;
+  }
   if (allowed.empty()) {
     error = problem(404, "no resource at " + std::string(request.path()));
     return nullptr;

@@ -41,11 +41,17 @@ class Router {
   void add(std::string method, std::string pattern, Handler handler);
   void add_stream(std::string method, std::string pattern, StreamHandler handler);
 
+  // Instead of problem+json; `allowed` is empty where no resource is at that path, else the methods
+  // that it knows, as in the Allow header.
+  using Unmatched = std::function<Response(const Request&, const std::string& allowed)>;
+  void answer_unmatched(Unmatched answer) { unmatched_ = std::move(answer); }
+
   // The route and, in `request`, its path parameters; null when none fits, with `error` set.
   const Route* match(Request& request, Response& error) const;
 
  private:
   std::vector<Route> routes_;
+  Unmatched unmatched_;
 };
 
 }  // namespace stormlog::http

@@ -6,6 +6,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <limits>
 #include <mutex>
 #include <stdexcept>
 
@@ -174,6 +175,27 @@ void Metrics::summary_source(const std::string& name, const std::string& help,
                         family.metric.push_back(std::move(sample));
                       });
                     });
+}
+
+void Metrics::histogram_source(const std::string& name, const std::string& help,
+                               std::vector<double> bounds,
+                               std::function<void(const EmitHistogram&)> source) {
+  bounds.push_back(std::numeric_limits<double>::infinity());
+  impl_->add_source(
+      name, help, prometheus::MetricType::Histogram,
+      [bounds = std::move(bounds), source = std::move(source)](prometheus::MetricFamily& family) {
+        source([&](const Labels& labels, const std::vector<std::uint64_t>& counts, double sum) {
+          auto sample = labelled(family.name, labels);
+          std::uint64_t total = 0;
+          for (std::size_t i = 0; i < bounds.size(); ++i) {
+            total += i < counts.size() ? counts[i] : 0;
+            sample.histogram.bucket.push_back({total, bounds[i]});
+          }
+          sample.histogram.sample_count = total;
+          sample.histogram.sample_sum = sum;
+          family.metric.push_back(std::move(sample));
+        });
+      });
 }
 
 void Metrics::add_process_metrics(const std::string& service) {

@@ -86,6 +86,12 @@ class Metrics {
   // Exported as NAME_count and NAME_sum, without quantiles.
   void summary_source(const std::string& name, const std::string& help,
                       std::function<void(const EmitSummary&)> source);
+  // `counts` are of each bucket alone, not summed up; the last is what lies beyond all bounds.
+  using EmitHistogram =
+      std::function<void(const Labels&, const std::vector<std::uint64_t>& counts, double sum)>;
+  void histogram_source(const std::string& name, const std::string& help,
+                        std::vector<double> bounds,
+                        std::function<void(const EmitHistogram&)> source);
 
   // Adds process_cpu_seconds_total, process_resident_memory_bytes, process_virtual_memory_bytes,
   // process_open_fds, process_max_fds, process_start_time_seconds and build_info.

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "common/base/units.hpp"
+#include "common/http/event_hub.hpp"
 #include "common/service/service.hpp"
 #include "pipeline/admin/breaker_metrics.hpp"
-#include "pipeline/admin/event_hub.hpp"
 #include "resilience/circuit_breaker.hpp"
 
 namespace stormlog::pipeline {
@@ -60,7 +60,7 @@ bool is_clean(const std::string& name) {
 
 struct BreakerRegistry::Impl {
   Impl(const Clock& source, std::chrono::milliseconds heartbeat)
-      : clock(source), hub(std::make_shared<EventHub>(heartbeat)) {}
+      : clock(source), hub(std::make_shared<http::EventHub>(heartbeat)) {}
 
   std::string list() {
     ordered_json all = ordered_json::array();
@@ -71,7 +71,7 @@ struct BreakerRegistry::Impl {
   }
 
   const Clock& clock;
-  std::shared_ptr<EventHub> hub;
+  std::shared_ptr<http::EventHub> hub;
   std::vector<BreakerReading> readings;
 };
 

@@ -22,6 +22,8 @@ struct AttributeSpec {
   std::optional<double> least;
   std::optional<double> most;
   std::vector<std::string> choices;  // of a text
+  // Of one of Toxiproxy's own types, but not known there: shown only where it is not the default.
+  bool own = false;
 };
 
 // The attributes of one toxic, complete and checked: every one that its type knows is there.

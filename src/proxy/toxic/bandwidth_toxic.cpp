@@ -23,7 +23,7 @@ class Bandwidth final : public Stage {
   void push(Chunk chunk, MonotonicTime now, Output& out) override {
     if (queue_.empty()) free_at_ = std::max(free_at_, chunk.at);
     held_ += chunk.bytes.size();
-    queue_.push_back(std::move(chunk.bytes));
+    queue_.push_back(std::move(chunk));
     wake(now, out);
   }
   void end(MonotonicTime, Output& out) override {
@@ -52,7 +52,7 @@ class Bandwidth final : public Stage {
     wake(now, out);
   }
   void remove(MonotonicTime now, Output& out) override {
-    while (!queue_.empty()) send(queue_.front().size(), now, out);
+    while (!queue_.empty()) send(queue_.front().bytes.size(), now, out);
     finish(out);
   }
   std::size_t held() const override { return held_; }
@@ -70,13 +70,14 @@ class Bandwidth final : public Stage {
   }
   std::size_t next_piece() const {
     const auto most = static_cast<std::size_t>(rate_ * kPiece.count());
-    return std::min(std::max(kLeastPiece, most), queue_.front().size());
+    return std::min(std::max(kLeastPiece, most), queue_.front().bytes.size());
   }
   void send(std::size_t size, MonotonicTime at, Output& out) {
-    ByteSlice piece = queue_.front().take_front(size);
-    if (queue_.front().empty()) queue_.pop_front();
-    held_ -= piece.size();
-    out.chunk({std::move(piece), at});
+    Chunk& first = queue_.front();
+    Chunk piece{first.bytes.take_front(size), at, first.arrived};
+    if (first.bytes.empty()) queue_.pop_front();
+    held_ -= piece.bytes.size();
+    out.chunk(std::move(piece));
   }
   void finish(Output& out) {
     if (!ended_ || !queue_.empty()) return;
@@ -85,7 +86,7 @@ class Bandwidth final : public Stage {
   }
 
   std::int64_t rate_ = 0;  // bytes per millisecond
-  std::deque<ByteSlice> queue_;
+  std::deque<Chunk> queue_;
   std::size_t held_ = 0;
   MonotonicTime free_at_;
   bool ended_ = false;

@@ -46,8 +46,8 @@ Chain::Chain(Stream stream, Random random, Output& sink)
 
 Chain::~Chain() = default;
 
-double Chain::draw_for(const Toxic& toxic) const {
-  return random_.fork("hit " + toxic.name).uniform();
+bool Chain::hits(const Toxic& toxic, const Random& random) {
+  return random.fork("hit " + toxic.name).uniform() < toxic.toxicity;
 }
 
 std::size_t Chain::index_of(std::uint64_t id) const {
@@ -59,7 +59,8 @@ std::size_t Chain::index_of(std::uint64_t id) const {
 void Chain::apply(const Toxics& toxics, MonotonicTime now) {
   Toxics wanted;
   for (const auto& toxic : toxics) {
-    if (toxic->stream == stream_ && draw_for(*toxic) < toxic->toxicity) wanted.push_back(toxic);
+    const bool here = toxic->stream == stream_ && toxic->type->scope == ToxicType::Scope::stream;
+    if (here && hits(*toxic, random_)) wanted.push_back(toxic);
   }
   const auto is_wanted = [&wanted](const Link& link) {
     return std::any_of(wanted.begin(), wanted.end(),

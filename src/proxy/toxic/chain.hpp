@@ -38,6 +38,8 @@ class Chain {
   bool empty() const { return links_.empty(); }
   // A toxic closed or reset the connection; nothing passes any more.
   bool over() const { return over_; }
+  // Whether a toxic hits a stream of which `random` is the generator.
+  static bool hits(const Toxic& toxic, const Random& random);
   // Names of the toxics that hit, in order.
   std::vector<std::string> names() const;
 
@@ -45,7 +47,6 @@ class Chain {
   struct Link;
   class Next;
 
-  double draw_for(const Toxic& toxic) const;
   void pass_chunk(std::size_t index, Chunk chunk, MonotonicTime now);
   void pass_end(std::size_t index, MonotonicTime now);
   std::size_t index_of(std::uint64_t id) const;

@@ -151,9 +151,10 @@ const ToxicType& latency_toxic() {
             "tail; spike: one chunk in twenty waits a jitter longer.",
             {},
             {},
-            {"uniform", "normal", "pareto", "spike"}},
-           {"correlation", 0.0, "", "How much a delay resembles the one before.", 0, 1, {}},
-           {"per_kilobyte", 0.0, "µs", "Added for each 1000 bytes of a chunk.", 0, 1e9, {}}},
+            {"uniform", "normal", "pareto", "spike"},
+            true},
+           {"correlation", 0.0, "", "How much a delay resembles the one before.", 0, 1, {}, true},
+           {"per_kilobyte", 0.0, "µs", "Added for each 1000 bytes of a chunk.", 0, 1e9, {}, true}},
       .toxiproxy = true,
       .make = [](const Attributes& attributes, Random random, MonotonicTime)
           -> std::unique_ptr<Stage> { return std::make_unique<Latency>(attributes, random); }};

@@ -9,7 +9,7 @@ class LimitData final : public Stage {
 
   void push(Chunk chunk, MonotonicTime, Output& out) override {
     const std::uint64_t left = limit_ > passed_ ? limit_ - passed_ : 0;
-    Chunk front{chunk.bytes.take_front(left), chunk.at};
+    Chunk front{chunk.bytes.take_front(left), chunk.at, chunk.arrived};
     passed_ += front.bytes.size();
     if (!front.bytes.empty()) out.chunk(std::move(front));
     if (passed_ >= limit_) out.close();

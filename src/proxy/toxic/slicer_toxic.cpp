@@ -17,7 +17,7 @@ class Slicer final : public Stage {
   void push(Chunk chunk, MonotonicTime now, Output& out) override {
     if (queue_.empty()) next_at_ = std::max(next_at_, chunk.at);
     held_ += chunk.bytes.size();
-    queue_.push_back(std::move(chunk.bytes));
+    queue_.push_back(std::move(chunk));
     wake(now, out);
   }
   void end(MonotonicTime, Output& out) override {
@@ -41,7 +41,7 @@ class Slicer final : public Stage {
     wake(now, out);
   }
   void remove(MonotonicTime now, Output& out) override {
-    while (!queue_.empty()) send(queue_.front().size(), now, out);
+    while (!queue_.empty()) send(queue_.front().bytes.size(), now, out);
     finish(out);
   }
   std::size_t held() const override { return held_; }
@@ -58,10 +58,11 @@ class Slicer final : public Stage {
     return std::max<std::size_t>(1, size);
   }
   void send(std::size_t size, MonotonicTime at, Output& out) {
-    ByteSlice slice = queue_.front().take_front(size);
-    if (queue_.front().empty()) queue_.pop_front();
-    held_ -= slice.size();
-    out.chunk({std::move(slice), at});
+    Chunk& first = queue_.front();
+    Chunk slice{first.bytes.take_front(size), at, first.arrived};
+    if (first.bytes.empty()) queue_.pop_front();
+    held_ -= slice.bytes.size();
+    out.chunk(std::move(slice));
   }
   void finish(Output& out) {
     if (!ended_ || !queue_.empty()) return;
@@ -73,7 +74,7 @@ class Slicer final : public Stage {
   std::uint64_t average_ = 1;
   std::uint64_t variation_ = 0;
   std::chrono::microseconds delay_{};
-  std::deque<ByteSlice> queue_;
+  std::deque<Chunk> queue_;
   std::size_t held_ = 0;
   MonotonicTime next_at_{};
   bool ended_ = false;

@@ -11,9 +11,11 @@ namespace stormlog::proxy {
 
 // Bytes that were read from a connection together. `at` is when they came to the stage that holds
 // them: a stage that delays sets it to the moment it passes them on, so that delays add up.
+// `arrived` is when they were read, and stays.
 struct Chunk {
   ByteSlice bytes;
   MonotonicTime at{};
+  MonotonicTime arrived = at;
 };
 
 // Where a stage passes on what it lets through: the next stage of its chain, or the socket.

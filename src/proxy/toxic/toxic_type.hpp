@@ -16,11 +16,15 @@ struct ToxicType {
   std::string name;
   std::string summary;
   std::vector<AttributeSpec> attributes;
+  // What it acts on: the bytes of a stream, the connecting to the upstream, or the listening
+  // socket. Only the first has stages.
+  enum class Scope { stream, connect, listener };
+  Scope scope = Scope::stream;
   // One of Toxiproxy's own: attribute keys that it does not know are ignored, as there.
   bool toxiproxy = false;
   // What no single attribute can say: two that do not go together. Empty when all is well.
   std::string (*conflict)(const Attributes&) = nullptr;
-  std::unique_ptr<Stage> (*make)(const Attributes&, Random, MonotonicTime now);
+  std::unique_ptr<Stage> (*make)(const Attributes&, Random, MonotonicTime now) = nullptr;
 
   const AttributeSpec* attribute(std::string_view attribute_name) const;
 };

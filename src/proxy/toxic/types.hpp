@@ -9,10 +9,12 @@ constexpr double kLongestMilliseconds = 86'400'000;
 
 const ToxicType& bandwidth_toxic();
 const ToxicType& corrupt_toxic();
+const ToxicType& half_open_toxic();
 const ToxicType& latency_toxic();
 const ToxicType& limit_data_toxic();
 const ToxicType& loss_toxic();
 const ToxicType& noop_toxic();
+const ToxicType& refuse_toxic();
 const ToxicType& reset_peer_toxic();
 const ToxicType& slicer_toxic();
 const ToxicType& slow_close_toxic();

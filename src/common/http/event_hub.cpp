@@ -1,4 +1,4 @@
-#include "pipeline/admin/event_hub.hpp"
+#include "common/http/event_hub.hpp"
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
@@ -6,7 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
-namespace stormlog::pipeline {
+namespace stormlog::http {
 
 void EventHub::attach(asio::any_io_executor executor) {
   const std::lock_guard lock(mutex_);
@@ -41,7 +41,7 @@ void EventHub::deliver(Event event) {
   if (history_.size() > kMaxHistory) history_.pop_front();
 }
 
-asio::awaitable<void> EventHub::serve(http::StreamWriter& writer, std::string last_id,
+asio::awaitable<void> EventHub::serve(StreamWriter& writer, std::string last_id,
                                       std::function<std::string()> first) {
   const auto self = shared_from_this();
   asio::any_io_executor executor = co_await asio::this_coro::executor;
@@ -49,10 +49,14 @@ asio::awaitable<void> EventHub::serve(http::StreamWriter& writer, std::string la
   struct Registered {
     EventHub& hub;
     Subscriber* who;
-    ~Registered() { hub.subscribers_.erase(who); }
+    ~Registered() {
+      hub.subscribers_.erase(who);
+      --hub.count_;
+    }
   } registered{*this, &subscriber};
   // Subscribed before the first piece is made: no event falls between the two.
   subscribers_.insert(&subscriber);
+  ++count_;
 
   subscriber.queue.push_back(first());
   const auto last = std::find_if(history_.begin(), history_.end(),
@@ -84,4 +88,4 @@ void EventHub::close() {
   for (Subscriber* subscriber : subscribers_) subscriber->wake.cancel();
 }
 
-}  // namespace stormlog::pipeline
+}  // namespace stormlog::http

@@ -1,4 +1,4 @@
-#include "pipeline/admin/event_hub.hpp"
+#include "common/http/event_hub.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,14 +11,14 @@
 #include <thread>
 #include <vector>
 
-namespace stormlog::pipeline {
+namespace stormlog::http {
 namespace {
 
 using std::chrono::hours;
 using std::chrono::milliseconds;
 
 // A client that keeps what it gets; it may be slow, or gone.
-class Client final : public http::StreamWriter {
+class Client final : public StreamWriter {
  public:
   explicit Client(asio::io_context& io) : taking_(io, asio::steady_timer::time_point::max()) {}
 
@@ -214,4 +214,4 @@ TEST_F(QuickHeartbeatTest, SilenceIsBrokenByComments) {
 }
 
 }  // namespace
-}  // namespace stormlog::pipeline
+}  // namespace stormlog::http

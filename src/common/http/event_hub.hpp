@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -15,14 +16,12 @@
 
 #include "common/http/router.hpp"
 
-namespace stormlog::pipeline {
-
-namespace asio = boost::asio;
+namespace stormlog::http {
 
 // Hands server-sent events to any number of subscribers and remembers the last ones.
 //
-// Threads:  publish() and detach() on any thread; everything else on the executor's thread.
-// Blocking: never. A subscriber that lags more than kMaxQueued events is cut.
+// Threads:  publish(), detach() and has_subscribers() on any thread; everything else on the
+// executor's thread. Blocking: never. A subscriber that lags more than kMaxQueued events is cut.
 // Lifetime: held by shared_ptr; detach() before the executor's context ends.
 class EventHub : public std::enable_shared_from_this<EventHub> {
  public:
@@ -40,12 +39,14 @@ class EventHub : public std::enable_shared_from_this<EventHub> {
 
   // Writes to one client until it goes away or close() is called: first what `first` returns, then
   // what came after `last_id`, then each event as it comes.
-  asio::awaitable<void> serve(http::StreamWriter& writer, std::string last_id,
+  asio::awaitable<void> serve(StreamWriter& writer, std::string last_id,
                               std::function<std::string()> first);
 
   // Ends all streams, now and later.
   void close();
   std::size_t subscribers() const { return subscribers_.size(); }
+  // What nobody reads need not be published; but it will be missing for those who come later.
+  bool has_subscribers() const { return count_.load(std::memory_order_relaxed) > 0; }
 
  private:
   struct Event {
@@ -65,8 +66,9 @@ class EventHub : public std::enable_shared_from_this<EventHub> {
   std::mutex mutex_;  // of executor_ alone
   std::optional<asio::any_io_executor> executor_;
   std::set<Subscriber*> subscribers_;
+  std::atomic<std::size_t> count_{0};
   std::deque<Event> history_;
   bool closed_ = false;
 };
 
-}  // namespace stormlog::pipeline
+}  // namespace stormlog::http
