@@ -141,8 +141,8 @@ Flow::Step Flow::move_through() {
 Flow::Step Flow::read_into_chain() {
   const std::size_t most = room();
   if (most == 0) return Step::stopped;
-  const std::span<char> buffer =
-      connection_.worker().buffer().first(std::min(most, connection_.worker().buffer().size()));
+  const std::span<char> whole = connection_.worker().buffer();
+  const std::span<char> buffer = whole.first(std::min(most, whole.size()));
   const ssize_t got = ::recv(from_.fd, buffer.data(), buffer.size(), 0);
   if (got < 0) return failed_read(errno);
   if (got == 0) {
@@ -159,14 +159,16 @@ Flow::Step Flow::read_into_chain() {
 // How much may be read now.
 std::size_t Flow::room() {
   if (!chain_->accepts()) return 0;
-  const std::size_t held = chain_->held() + waiting();
+  count_held();
+  const std::size_t held = counted_;
   const std::size_t window = connection_.worker().state().limits.window;
   if (held >= window) return 0;
   if (connection_.worker().state().full()) {
     connection_.worker().starve(connection_);
     return 0;
   }
-  return window - held;
+  // So that what is read fits with its overhead.
+  return window - held <= kChunkOverhead ? 0 : window - held - kChunkOverhead;
 }
 
 Flow::Step Flow::failed_read(int code) {
@@ -290,8 +292,13 @@ void Flow::count_written(ssize_t bytes) {
   counters_.sent.add(static_cast<std::uint64_t>(bytes));
 }
 
+std::size_t Flow::held_here() const {
+  return (chain_ ? chain_->held() : 0) + waiting() +
+         (queue_.size() - first_queued_) * kChunkOverhead;
+}
+
 void Flow::count_held() {
-  const std::size_t held = (chain_ ? chain_->held() : 0) + waiting();
+  const std::size_t held = held_here();
   if (held == counted_) return;
   connection_.worker().state().buffered.fetch_add(
       static_cast<std::int64_t>(held) - static_cast<std::int64_t>(counted_),

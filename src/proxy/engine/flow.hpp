@@ -72,6 +72,7 @@ class Flow final : public Output {
   void drop_waiting();
   void count_read(ssize_t bytes);
   void count_written(ssize_t bytes);
+  std::size_t held_here() const;
   void count_held();
 
   const Stream stream_;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <system_error>
 #include <utility>
 
@@ -60,6 +61,11 @@ void Worker::stop() {
 }
 
 void Worker::run() {
+  // splice(2) to a socket whose peer is gone raises it, and knows no MSG_NOSIGNAL.
+  sigset_t broken_pipe;
+  sigemptyset(&broken_pipe);
+  sigaddset(&broken_pipe, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
   ::prctl(PR_SET_NAME, "proxy-worker");
   // Timers to the nanosecond: the kernel may otherwise be 50 µs late to save power.
   ::prctl(PR_SET_TIMERSLACK, 1);

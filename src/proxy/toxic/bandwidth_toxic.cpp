@@ -55,7 +55,7 @@ class Bandwidth final : public Stage {
     while (!queue_.empty()) send(queue_.front().bytes.size(), now, out);
     finish(out);
   }
-  std::size_t held() const override { return held_; }
+  std::size_t held() const override { return held_ + queue_.size() * kChunkOverhead; }
   bool accepts() const override {
     return held_ < std::max(kLeastQueue, static_cast<std::size_t>(rate_ * kQueue.count()));
   }

@@ -21,7 +21,7 @@ class DelayLine {
   void end() { ended_ = true; }
 
   bool empty() const { return waiting_.empty(); }
-  std::size_t held() const { return held_; }
+  std::size_t held() const { return held_ + waiting_.size() * kChunkOverhead; }
   std::optional<MonotonicTime> deadline() const {
     if (waiting_.empty()) return std::nullopt;
     return waiting_.front().due;
