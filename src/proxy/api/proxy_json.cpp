@@ -225,6 +225,24 @@ Result<std::vector<ProxyInput>> read_proxies(const Json& body) {
   return inputs;
 }
 
+Result<CanaryInput> read_canary(const Json& body) {
+  if (!body.is_object()) return bad_body("a canary must be an object, not " + kind_of(body));
+  CanaryInput canary;
+  for (auto& [key, into] : {std::pair{"client", &canary.client}, {"upstream", &canary.upstream}}) {
+    std::string text;
+    if (auto read = read_text(body, key, text); !read.ok()) return read.error();
+    if (text.empty()) return missing(key);
+    const auto found = literal_address(text);
+    if (found.empty()) {
+      return bad_body(std::string("\"") + key +
+                      "\" must be an address and port, such as 127.0.0.1:41234, not \"" + text +
+                      "\"");
+    }
+    *into = found.front();
+  }
+  return canary;
+}
+
 Result<Toxic> read_new_toxic(const Json& body, const Toxics& present, std::uint64_t id) {
   if (!body.is_object()) return bad_body("a toxic must be an object, not " + kind_of(body));
   std::string name;

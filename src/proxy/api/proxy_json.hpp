@@ -28,6 +28,13 @@ Result<ProxyInput> read_new_proxy(const Json& body);
 // The list of POST /populate and of a configuration file; all are checked before any is returned.
 Result<std::vector<ProxyInput>> read_proxies(const Json& body);
 
+// Literal addresses: nothing is looked up.
+struct CanaryInput {
+  Address client;
+  Address upstream;
+};
+Result<CanaryInput> read_canary(const Json& body);
+
 // A new toxic that fits into `present`. `id` becomes its identity.
 Result<Toxic> read_new_toxic(const Json& body, const Toxics& present, std::uint64_t id);
 // `toxic` with the attributes and the toxicity that `body` gives.

@@ -209,6 +209,20 @@ class Api {
     co_return no_content();
   }
 
+  Answer canary(Request& request) {
+    const auto proxy = find(request);
+    if (!proxy) co_return error_answer(proxy_not_found());
+    const auto body = parse_json(request.body);
+    if (!body.ok()) co_return error_answer(body.error());
+    const auto canary = read_canary(*body);
+    if (!canary.ok()) co_return error_answer(canary.error());
+    if (!proxy->running) co_return error_answer(Error::permanent("proxy is disabled", "409"));
+    const bool taken = proxy->running->core->canaries.announce(
+        canary->client.text(), canary->upstream, SystemClock::instance().now());
+    if (!taken) co_return error_answer(Error::retriable("too many canaries wait", "429"));
+    co_return no_content();
+  }
+
   Answer reset(Request&) {
     const auto done = co_await proxies_.reset();
     if (!done.ok()) co_return error_answer(done.error());
@@ -267,6 +281,7 @@ void add_toxiproxy_api(http::Router& router, ProxySet& proxies, EventStream& eve
   add("POST", "/reset", &Api::reset);
   add("GET", "/proxies/{proxy}", &Api::show);
   add("DELETE", "/proxies/{proxy}", &Api::remove);
+  add("POST", "/proxies/{proxy}/canary", &Api::canary);
   add("GET", "/proxies/{proxy}/toxics", &Api::list_toxics);
   add("POST", "/proxies/{proxy}/toxics", &Api::add_toxic);
   add("GET", "/proxies/{proxy}/toxics/{toxic}", &Api::show_toxic);

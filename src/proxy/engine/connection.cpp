@@ -75,8 +75,9 @@ bool Connection::is_held_open() const {
 
 void Connection::dial(MonotonicTime now) {
   connect_until_ = now + worker_.state().limits.connect_timeout;
-  const ProxyCore& core = *lane_.core;
-  addresses_ = core.upstream_addresses;
+  ProxyCore& core = *lane_.core;
+  const auto own = core.canaries.take(client_address_, now);
+  addresses_ = own ? std::vector<Address>{*own} : core.upstream_addresses;
   if (addresses_.empty()) {
     auto known = worker_.state().dialer.remembered(core.upstream);
     if (!known) {

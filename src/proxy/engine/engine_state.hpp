@@ -9,6 +9,7 @@
 #include "common/base/clock.hpp"
 #include "common/base/random.hpp"
 #include "proxy/engine/address.hpp"
+#include "proxy/engine/canaries.hpp"
 #include "proxy/engine/counters.hpp"
 #include "proxy/engine/dialer.hpp"
 #include "proxy/engine/event.hpp"
@@ -58,6 +59,7 @@ struct ProxyCore {
   std::vector<Address> upstream_addresses;  // empty where a name must be looked up
   Random random{0};                         // fork() it; never drawn from itself
   std::shared_ptr<ProxyHistory> history;
+  Canaries canaries;
 };
 
 }  // namespace stormlog::proxy

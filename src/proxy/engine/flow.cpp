@@ -17,6 +17,9 @@ constexpr std::size_t kTurn = 4 * 1024 * 1024;
 // After so many reads that filled the buffer, bytes go through a pipe; until few come at once.
 constexpr int kFullReads = 2;
 constexpr ssize_t kFewBytes = 32 * 1024;
+// What the keeping of a chunk costs beside its bytes: without it, a thousand chunks of one byte
+// would be a hundred times what they seem.
+constexpr std::size_t kChunkOverhead = 128;
 
 }  // namespace
 
@@ -293,8 +296,8 @@ void Flow::count_written(ssize_t bytes) {
 }
 
 std::size_t Flow::held_here() const {
-  return (chain_ ? chain_->held() : 0) + waiting() +
-         (queue_.size() - first_queued_) * kChunkOverhead;
+  const std::size_t chunks = (chain_ ? chain_->chunks() : 0) + queue_.size() - first_queued_;
+  return (chain_ ? chain_->held() : 0) + waiting() + chunks * kChunkOverhead;
 }
 
 void Flow::count_held() {

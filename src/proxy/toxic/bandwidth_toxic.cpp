@@ -52,10 +52,12 @@ class Bandwidth final : public Stage {
     wake(now, out);
   }
   void remove(MonotonicTime now, Output& out) override {
+    rate_ = std::max<std::int64_t>(rate_, 1);
     while (!queue_.empty()) send(queue_.front().bytes.size(), now, out);
     finish(out);
   }
-  std::size_t held() const override { return held_ + queue_.size() * kChunkOverhead; }
+  std::size_t held() const override { return held_; }
+  std::size_t chunks() const override { return queue_.size(); }
   bool accepts() const override {
     return held_ < std::max(kLeastQueue, static_cast<std::size_t>(rate_ * kQueue.count()));
   }
@@ -79,8 +81,9 @@ class Bandwidth final : public Stage {
     held_ -= piece.bytes.size();
     out.chunk(std::move(piece));
   }
+  // At a rate of 0 not even the end passes, as on a cable that was pulled.
   void finish(Output& out) {
-    if (!ended_ || !queue_.empty()) return;
+    if (!ended_ || !queue_.empty() || rate_ == 0) return;
     ended_ = false;
     out.end();
   }

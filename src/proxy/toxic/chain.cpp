@@ -142,6 +142,12 @@ std::size_t Chain::held() const {
   return bytes;
 }
 
+std::size_t Chain::chunks() const {
+  std::size_t count = 0;
+  for (const auto& link : links_) count += link.stage->chunks();
+  return count;
+}
+
 bool Chain::accepts() const {
   return std::all_of(links_.begin(), links_.end(),
                      [](const Link& link) { return link.stage->accepts(); });

@@ -34,6 +34,7 @@ class Chain {
 
   std::optional<MonotonicTime> deadline() const;
   std::size_t held() const;
+  std::size_t chunks() const;
   bool accepts() const;
   bool empty() const { return links_.empty(); }
   // A toxic closed or reset the connection; nothing passes any more.

@@ -21,7 +21,8 @@ class DelayLine {
   void end() { ended_ = true; }
 
   bool empty() const { return waiting_.empty(); }
-  std::size_t held() const { return held_ + waiting_.size() * kChunkOverhead; }
+  std::size_t held() const { return held_; }
+  std::size_t chunks() const { return waiting_.size(); }
   std::optional<MonotonicTime> deadline() const {
     if (waiting_.empty()) return std::nullopt;
     return waiting_.front().due;

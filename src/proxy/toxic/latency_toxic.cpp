@@ -93,6 +93,7 @@ class Latency final : public Stage {
   }
   void remove(MonotonicTime now, Output& out) override { line_.release_all(now, out); }
   std::size_t held() const override { return line_.held(); }
+  std::size_t chunks() const override { return line_.chunks(); }
 
  private:
   void read(const Attributes& attributes) {

@@ -44,7 +44,8 @@ class Slicer final : public Stage {
     while (!queue_.empty()) send(queue_.front().bytes.size(), now, out);
     finish(out);
   }
-  std::size_t held() const override { return held_ + queue_.size() * kChunkOverhead; }
+  std::size_t held() const override { return held_; }
+  std::size_t chunks() const override { return queue_.size(); }
   bool accepts() const override { return held_ < kQueue; }
 
  private:

@@ -18,10 +18,6 @@ struct Chunk {
   MonotonicTime arrived = at;
 };
 
-// What the keeping of one chunk costs beside its bytes; it counts as held, or a thousand chunks of
-// one byte would be a hundred times what they seem.
-constexpr std::size_t kChunkOverhead = 128;
-
 // Where a stage passes on what it lets through: the next stage of its chain, or the socket.
 class Output {
  public:
@@ -59,9 +55,11 @@ class Stage {
   // Passes on everything that it holds, in order and at once.
   virtual void remove(MonotonicTime now, Output& out) = 0;
 
-  // Bytes it holds back, with the overhead of their chunks; they count against the connection's
+  // Bytes it holds back; they count against the connection's
   // buffer.
   virtual std::size_t held() const { return 0; }
+  // How many chunks these bytes are in; each costs memory of its own.
+  virtual std::size_t chunks() const { return 0; }
   // False while more input would only queue up here; the source is then not read.
   virtual bool accepts() const { return true; }
 };
