@@ -25,8 +25,9 @@ Result<chaos::Experiment> load_experiment(const std::filesystem::path& file,
   if (!root.ok()) return root.error();
   document::Variables variables = stack.variables;
   for (const auto& [name, value] : vars) variables[name] = value;
-  auto experiment =
-      chaos::parse_experiment(*root, chaos::vocabulary(), variables, stack.service_names());
+  const chaos::TargetNames targets = {{"service", stack.service_names()},
+                                      {"link", stack.link_names()}};
+  auto experiment = chaos::parse_experiment(*root, chaos::vocabulary(), variables, targets);
   if (!experiment.ok()) return experiment.error();
   experiment->file = file;
   document::Diagnostics diagnostics;

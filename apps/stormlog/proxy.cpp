@@ -31,7 +31,8 @@ class ProxyCommand final : public Command {
                      "Proxies to begin with: the JSON list that POST /populate takes");
     arguments.flag("--links", &links_, "Proxies for the links of the stack file");
     arguments.option("--state", &state_, "FILE",
-                     "Keep proxies and toxics here, and begin with those that it holds");
+                     "Keep proxies and toxics here, to begin with after a death; an orderly end "
+                     "removes it");
     arguments.option("--token", &token_, "TOKEN",
                      std::string("Bearer token that the API asks for; better in ") +
                          kTokenVariable + ". Needed for any address but loopback");

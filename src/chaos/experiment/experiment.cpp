@@ -124,9 +124,8 @@ std::vector<ProbeStep> parse_probe_list(const Node& list, const Vocabulary& voca
 
 class Parser {
  public:
-  Parser(const Vocabulary& vocabulary, const std::vector<std::string>& services,
-         Diagnostics& diagnostics)
-      : vocabulary_(vocabulary), services_(services), diagnostics_(diagnostics) {}
+  Parser(const Vocabulary& vocabulary, const TargetNames& targets, Diagnostics& diagnostics)
+      : vocabulary_(vocabulary), targets_(targets), diagnostics_(diagnostics) {}
 
   Experiment parse(const Node& root) {
     Experiment experiment;
@@ -250,15 +249,18 @@ class Parser {
   void target(const Node& item, const Word& word, FaultStep& step) {
     const Node* node = item.find("target");
     if (node == nullptr) {
-      diagnostics_.error(item,
-                         "fault \"" + word.name + "\" needs a target: a service of the stack");
+      diagnostics_.error(item, "fault \"" + word.name + "\" needs a target: a " + word.target_kind +
+                                   " of the stack");
       return;
     }
     step.target = read_text(*node, "target", diagnostics_);
     if (step.target.empty()) return;
-    if (std::find(services_.begin(), services_.end(), step.target) == services_.end()) {
-      diagnostics_.error(
-          *node, "unknown target \"" + step.target + "\"" + did_you_mean(step.target, services_));
+    static const std::vector<std::string> kNone;
+    const auto known = targets_.find(word.target_kind);
+    const auto& names = known == targets_.end() ? kNone : known->second;
+    if (std::find(names.begin(), names.end(), step.target) == names.end()) {
+      diagnostics_.error(*node, "\"" + step.target + "\" is no " + word.target_kind +
+                                    " of the stack" + did_you_mean(step.target, names));
     }
   }
 
@@ -339,7 +341,7 @@ class Parser {
   }
 
   const Vocabulary& vocabulary_;
-  const std::vector<std::string>& services_;
+  const TargetNames& targets_;
   Diagnostics& diagnostics_;
 };
 
@@ -357,11 +359,11 @@ const Word* Vocabulary::check(const std::string& name) const {
 
 Result<Experiment> parse_experiment(const Node& root, const Vocabulary& vocabulary,
                                     const document::Variables& variables,
-                                    const std::vector<std::string>& stack_services) {
+                                    const TargetNames& targets) {
   Diagnostics diagnostics;
   Node substituted = root;
   document::substitute(substituted, variables, diagnostics);
-  Experiment experiment = Parser(vocabulary, stack_services, diagnostics).parse(substituted);
+  Experiment experiment = Parser(vocabulary, targets, diagnostics).parse(substituted);
   if (root.file) experiment.file = *root.file;
   if (auto result = diagnostics.result(); !result.ok()) return result.error();
   return experiment;

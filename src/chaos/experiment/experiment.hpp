@@ -20,6 +20,7 @@ struct Word {
   std::vector<document::ParamSpec> params;
   // Faults: whether `for` is refused, required or optional.
   enum class Duration { refused, required, optional } duration = Duration::refused;
+  std::string target_kind = {};  // faults: "service", "link"
   // Probes: what is expected when the file does not say; "" = it must say.
   std::string default_expect;
 };
@@ -35,6 +36,9 @@ struct Vocabulary {
   const Word* probe(const std::string& name) const;
   const Word* check(const std::string& name) const;
 };
+
+// What faults can hit, by the kind of target: {"service": [...], "link": [...]}.
+using TargetNames = std::map<std::string, std::vector<std::string>>;
 
 struct ProbeStep {
   std::string kind;
@@ -81,13 +85,12 @@ struct Experiment {
   Limits limits;
 };
 
-// Parses an experiment. `variables` are those of the stack and of --var; `stack_services` are the
-// valid targets.
+// Parses an experiment. `variables` are those of the stack and of --var.
 //
 // Errors: permanent; all mistakes at once, each with file:line and what would be right.
 Result<Experiment> parse_experiment(const document::Node& root, const Vocabulary& vocabulary,
                                     const document::Variables& variables,
-                                    const std::vector<std::string>& stack_services);
+                                    const TargetNames& targets);
 
 // A list of probes outside an experiment, such as the stack's ledger.drained.
 std::vector<ProbeStep> parse_probes(const document::Node& list, const Vocabulary& vocabulary,

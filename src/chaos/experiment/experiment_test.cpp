@@ -17,14 +17,17 @@ Vocabulary words() {
   vocabulary.faults = {{.name = "service_kill",
                         .params = {},
                         .duration = Word::Duration::optional,
+                        .target_kind = "service",
                         .default_expect = {}},
                        {.name = "service_pause",
                         .params = {},
                         .duration = Word::Duration::required,
+                        .target_kind = "service",
                         .default_expect = {}},
                        {.name = "service_restart",
                         .params = {{.name = "grace", .type = ParamType::duration}},
                         .duration = Word::Duration::refused,
+                        .target_kind = "service",
                         .default_expect = {}}};
   vocabulary.probes = {{.name = "http",
                         .params = {{.name = "url", .required = true}},
@@ -53,8 +56,9 @@ Vocabulary words() {
 Result<Experiment> parse(const std::string& text) {
   const auto root = document::parse_yaml(text, "e.yaml");
   if (!root.ok()) return root.error();
-  return parse_experiment(*root, words(), {{"gateway", "http://127.0.0.1:8080"}},
-                          {"postgresql", "log-producer"});
+  return parse_experiment(
+      *root, words(), {{"gateway", "http://127.0.0.1:8080"}},
+      {{"service", {"postgresql", "log-producer"}}, {"link", {"producer-kafka"}}});
 }
 
 // The file of the documentation.
@@ -164,7 +168,9 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"unknown_fault", "method: [{fault: service_kil, target: postgresql}]", "e.yaml:2",
                 "did you mean \"service_kill\""},
         Mistake{"unknown_target", "method: [{fault: service_kill, target: postgres}]", "e.yaml:2",
-                "unknown target \"postgres\" (did you mean \"postgresql\"?)"},
+                "\"postgres\" is no service of the stack (did you mean \"postgresql\"?)"},
+        Mistake{"link_for_a_service", "method: [{fault: service_kill, target: producer-kafka}]",
+                "e.yaml:2", "\"producer-kafka\" is no service of the stack"},
         Mistake{"no_target", "method: [{fault: service_kill}]", "e.yaml:2", "needs a target"},
         Mistake{"no_fault", "method: [{target: postgresql}]", "e.yaml:2", "a step of the method"},
         Mistake{"step_is_text", "method: [service_kill]", "e.yaml:2", "a step of the method"},

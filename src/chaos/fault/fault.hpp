@@ -41,7 +41,7 @@ class Fault {
 struct FaultContext {
   const Stack& stack;
   std::string id;      // of this injection, unique on the machine
-  std::string target;  // a service (later: link, host, container, volume)
+  std::string target;  // a service or a link
   Nanoseconds ttl;     // the fault must not outlive this, whoever dies
 };
 
@@ -49,7 +49,7 @@ struct FaultContext {
 struct FaultKind {
   std::string name;
   std::string summary;
-  std::string target_kind;  // "service"
+  std::string target_kind;  // "service", "link"
   // Own parameters; `at`, `for` and `target` are the experiment's.
   std::vector<document::ParamSpec> params;
   enum class Duration { one_off, lasting, either };

@@ -333,6 +333,16 @@ void RunSession::judge(RunOutcome& outcome) {
         });
     if (!flowed) end.invalid = "nothing was acknowledged before the first fault";
   }
+  if (end.invalid.empty() && stack_.proxy) {
+    for (const ProcessEvent& event : record_.processes) {
+      if (event.service != stack_.proxy->service || event.kind != ProcessEvent::Kind::ended ||
+          !event.fault.empty()) {
+        continue;
+      }
+      end.invalid = "the proxy " + event.service + " died: what its links did is not known";
+      break;
+    }
+  }
   outcome.verdict = decide(end, record_, outcome.checks, outcome.reason);
 }
 

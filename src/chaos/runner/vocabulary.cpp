@@ -26,6 +26,7 @@ Vocabulary collect() {
     words.faults.push_back({.name = kind->name,
                             .params = kind->params,
                             .duration = duration_of(kind->duration),
+                            .target_kind = kind->target_kind,
                             .default_expect = {}});
   }
   for (const ProbeKind* kind : probe_kinds()) {

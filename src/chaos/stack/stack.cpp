@@ -13,9 +13,9 @@ namespace fs = std::filesystem;
 using document::Diagnostics;
 using document::Node;
 
-const std::vector<std::string> kTopKeys = {"version", "name",   "variables", "services",
-                                           "links",   "ledger", "profiles"};
-const std::vector<std::string> kProfileKeys = {"variables", "services", "links", "ledger"};
+const std::vector<std::string> kTopKeys = {"version", "name",  "variables", "services",
+                                           "links",   "proxy", "ledger",    "profiles"};
+const std::vector<std::string> kProfileKeys = {"variables", "services", "links", "proxy", "ledger"};
 
 const Node& entry(const Node& map, std::string_view key) {
   static const Node kNothing;
@@ -50,7 +50,8 @@ document::Variables built_in(const Stack& stack) {
   const fs::path program = fs::read_symlink("/proc/self/exe", code);
   fs::path cache = environment_path("XDG_CACHE_HOME");
   if (cache.empty()) cache = environment_path("HOME") / ".cache";
-  return {{"root", stack.root.string()},
+  return {{"stack", stack.file.string()},
+          {"root", stack.root.string()},
           {"home", stack.home.string()},
           {"bin", program.parent_path().string()},
           {"cache", (cache / "stormlog").string()}};
@@ -144,6 +145,12 @@ const LinkSpec* Stack::link(std::string_view link_name) const {
   return nullptr;
 }
 
+std::vector<std::string> Stack::link_names() const {
+  std::vector<std::string> names;
+  for (const auto& one : links) names.push_back(one.name);
+  return names;
+}
+
 std::vector<std::string> Stack::service_names() const {
   std::vector<std::string> names;
   for (const auto& one : services) names.push_back(one.name);
@@ -185,6 +192,7 @@ Result<Stack> load_stack(const fs::path& path, const std::vector<std::string>& p
   const Node& services = entry(*root, "services");
   stack.services = detail::parse_services(services, stack, diagnostics);
   stack.links = detail::parse_links(entry(*root, "links"), stack, diagnostics);
+  stack.proxy = detail::parse_proxy(entry(*root, "proxy"), stack, diagnostics);
   stack.ledger = detail::parse_ledger(entry(*root, "ledger"), stack, diagnostics);
   detail::check_dependencies(stack, services, diagnostics);
   if (auto ok = diagnostics.result(); !ok.ok()) return ok.error();

@@ -76,8 +76,17 @@ struct LinkSpec {
   std::string name;
   std::string client;
   std::string server;
-  std::string listen;    // "127.0.0.1:28081"
-  std::string upstream;  // "127.0.0.1:8081"
+  std::string listen;         // "127.0.0.1:28081"
+  std::string upstream;       // "127.0.0.1:8081"
+  bool is_protected = false;  // never hit by a fault
+  int line = 0;
+};
+
+// The proxy that the links run through: Stormlog's, or a Toxiproxy. Each link is a proxy of its
+// name there.
+struct ProxySpec {
+  std::string api;      // "http://127.0.0.1:8474"
+  std::string service;  // the service that it is, or "" where somebody else runs it
   int line = 0;
 };
 
@@ -132,17 +141,20 @@ struct Stack {
   std::vector<std::string> profiles;  // those that are active
   std::vector<ServiceSpec> services;  // in the order of the file
   std::vector<LinkSpec> links;
+  std::optional<ProxySpec> proxy;
   LedgerSpec ledger;
 
   const ServiceSpec* service(std::string_view service_name) const;
   const LinkSpec* link(std::string_view link_name) const;
   std::vector<std::string> service_names() const;
+  std::vector<std::string> link_names() const;
 };
 
 // Reads and checks a stack file. Every mistake is reported with file:line.
 //
-// Variables known in it: its own `variables`, ${root}, ${home}, ${bin} (folder of the running
-// program), ${cache} (downloads), and in a service ${data}; `overrides` win over its own.
+// Variables known in it: its own `variables`, ${stack} (the file), ${root}, ${home}, ${bin} (folder
+// of the running program), ${cache} (downloads), and in a service ${data}; `overrides` win over its
+// own.
 // ${home} is $STORMLOG_HOME, else .stormlog beside the file.
 Result<Stack> load_stack(const std::filesystem::path& path,
                          const std::vector<std::string>& profiles = {},

@@ -33,6 +33,10 @@ const std::vector<ParamSpec>& link_params() {
        .type = ParamType::text,
        .required = true,
        .description = "host:port of the server"},
+      {.name = "protected",
+       .type = ParamType::boolean,
+       .default_text = "false",
+       .description = "never hit by a fault"},
   };
   return kSpecs;
 }
@@ -53,6 +57,7 @@ std::vector<LinkSpec> parse_links(Node map, const Stack& stack, Diagnostics& dia
     LinkSpec link;
     link.name = key.scalar;
     link.line = key.line;
+    if (params.has("protected")) link.is_protected = params.boolean("protected");
     const auto service = [&](const char* end, std::string& to) {
       if (!params.has(end)) return;
       to = params.text(end);
@@ -81,6 +86,36 @@ std::vector<LinkSpec> parse_links(Node map, const Stack& stack, Diagnostics& dia
     links.push_back(std::move(link));
   }
   return links;
+}
+
+std::optional<ProxySpec> parse_proxy(Node map, const Stack& stack, Diagnostics& diagnostics) {
+  if (map.is_null()) return std::nullopt;
+  static const std::vector<ParamSpec> kSpecs = {
+      {.name = "api",
+       .required = true,
+       .description = "URL of its HTTP API, such as http://127.0.0.1:8474"},
+      {.name = "service", .description = "the service that it is, where this stack starts it"},
+  };
+  document::substitute(map, stack.variables, diagnostics);
+  const Params params = document::parse_params(map, kSpecs, {}, "\"proxy\"", diagnostics);
+  ProxySpec proxy;
+  proxy.line = map.line;
+  if (params.has("api")) proxy.api = params.text("api");
+  while (proxy.api.ends_with('/')) proxy.api.pop_back();
+  if (params.has("api") && !proxy.api.starts_with("http://") &&
+      !proxy.api.starts_with("https://")) {
+    diagnostics.error(*map.find("api"), "\"proxy\": api \"" + proxy.api +
+                                            "\" must be a URL, such as http://127.0.0.1:8474");
+  }
+  if (params.has("service")) {
+    proxy.service = params.text("service");
+    if (stack.service(proxy.service) == nullptr) {
+      diagnostics.error(*map.find("service"),
+                        "\"proxy\": service \"" + proxy.service + "\" is no service" +
+                            did_you_mean(proxy.service, stack.service_names()));
+    }
+  }
+  return proxy;
 }
 
 void check_dependencies(const Stack& stack, const Node& services, Diagnostics& diagnostics) {

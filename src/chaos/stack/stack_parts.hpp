@@ -18,6 +18,8 @@ std::vector<ServiceSpec> parse_services(const document::Node& map, const Stack& 
                                         document::Diagnostics& diagnostics);
 std::vector<LinkSpec> parse_links(document::Node map, const Stack& stack,
                                   document::Diagnostics& diagnostics);
+std::optional<ProxySpec> parse_proxy(document::Node map, const Stack& stack,
+                                     document::Diagnostics& diagnostics);
 LedgerSpec parse_ledger(document::Node map, const Stack& stack, document::Diagnostics& diagnostics);
 
 // Unknown ends of depends_on, and cycles.

@@ -67,14 +67,17 @@ Result<ProcessIdentity> process_of(const Stack& stack, const std::string& servic
 
 Result<void> guard(const Stack& stack, const std::string& target, const BlastRadius& radius,
                    const std::vector<std::string>& active) {
-  const ServiceSpec* spec = stack.service(target);
-  if (spec == nullptr) {
-    return Error::permanent("unknown target \"" + target + "\"" +
-                            did_you_mean(target, stack.service_names()));
+  const ServiceSpec* service = stack.service(target);
+  const LinkSpec* link = stack.link(target);
+  if (service == nullptr && link == nullptr) {
+    std::vector<std::string> names = stack.service_names();
+    for (auto& name : stack.link_names()) names.push_back(std::move(name));
+    return Error::permanent("unknown target \"" + target + "\"" + did_you_mean(target, names));
   }
-  if (spec->is_protected) {
+  if (service != nullptr ? service->is_protected : link->is_protected) {
     return Error::permanent(target + " is protected in " + stack.file.string() + ":" +
-                            std::to_string(spec->line) + " and is never hit");
+                            std::to_string(service != nullptr ? service->line : link->line) +
+                            " and is never hit");
   }
   std::vector<std::string> targets = active;
   targets.push_back(target);

@@ -13,6 +13,8 @@
 #include "resilience/circuit_breaker.hpp"
 
 namespace stormlog::pipeline {
+
+namespace asio = boost::asio;
 namespace {
 
 using nlohmann::ordered_json;

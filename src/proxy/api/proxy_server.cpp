@@ -187,7 +187,12 @@ const std::map<std::string, std::shared_ptr<Proxy>>& ProxyServer::proxies() cons
 
 int ProxyServer::run() {
   impl_->wait_for_reload();
-  return impl_->service.run();
+  const int code = impl_->service.run();
+  std::error_code ignored;
+  if (code == 0 && !impl_->config.state_file.empty()) {
+    std::filesystem::remove(impl_->config.state_file, ignored);
+  }
+  return code;
 }
 
 void ProxyServer::request_stop() {

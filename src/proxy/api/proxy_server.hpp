@@ -21,7 +21,8 @@ struct ProxyServerConfig {
   std::size_t workers = 0;  // one for each core
   std::string token;        // "" = none is asked for; needed for any address but loopback
   std::optional<std::uint64_t> seed;
-  std::filesystem::path state_file;  // "" = nothing is kept
+  // What a proxy that died begins with; an orderly end removes it. "" = nothing is kept.
+  std::filesystem::path state_file;
   // The proxies to begin with, asked again at each SIGHUP; empty = none.
   std::function<Result<std::vector<ProxyInput>>()> configured;
 };
