@@ -1,10 +1,13 @@
 #include "proxy/engine/flow.hpp"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "proxy/engine/connection.hpp"
 #include "proxy/engine/worker.hpp"
@@ -20,6 +23,19 @@ constexpr ssize_t kFewBytes = 32 * 1024;
 // What the keeping of a chunk costs beside its bytes: without it, a thousand chunks of one byte
 // would be a hundred times what they seem.
 constexpr std::size_t kChunkOverhead = 128;
+
+// The kernel lets a receive buffer grow to tens of megabytes. On loopback that only drives the data
+// out of the processor's cache before its next reader comes (measured: a quarter of the throughput);
+// on a network the buffer is what the distance needs, and is left alone.
+void keep_in_cache(int fd) {
+  constexpr int kReceiveBuffer = 512 * 1024;
+  Address peer;
+  peer.size = sizeof peer.storage;
+  const bool known =
+      ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer.storage), &peer.size) == 0;
+  if (!known || !peer.is_loopback()) return;
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
+}
 
 }  // namespace
 
@@ -94,6 +110,7 @@ Flow::Step Flow::copy_through() {
   count_read(got);
   if (static_cast<std::size_t>(got) == buffer.size()) {
     bulk_ = ++full_reads_ >= kFullReads;
+    if (bulk_ && !std::exchange(was_bulk_, true)) keep_in_cache(from_.fd);
   } else {
     full_reads_ = 0;
     // Less than was asked for: there is no more, and the next byte will be told (epoll(7)).

@@ -95,6 +95,7 @@ class Flow final : public Output {
 
   int full_reads_ = 0;
   bool bulk_ = false;  // many bytes at once: through the pipe
+  bool was_bulk_ = false;
   bool reading_ = true;
   bool source_ended_ = false;
   bool reset_after_ = false;
