@@ -46,7 +46,7 @@ class Describe final : public Command {
  public:
   std::string name() const override { return "describe"; }
   std::string summary() const override {
-    return "Show what a fault, probe or check does and its parameters";
+    return "Show what a fault, probe, check or toxic does and its parameters";
   }
   void define(Arguments& arguments) override {
     arguments.positional("NAME", &name_, true, "A name from `stormlog list`");
@@ -63,7 +63,7 @@ class Describe final : public Command {
       found.push_back(to_json(word));
     }
     if (found.empty()) {
-      return context.fail(Error::permanent("there is no fault, probe or check \"" + name_ + "\"" +
+      return context.fail(Error::permanent("there is no fault, probe, check or toxic \"" + name_ + "\"" +
                                            did_you_mean(name_, names)),
                           kUsage);
     }

@@ -12,13 +12,13 @@ namespace {
 class List final : public Command {
  public:
   std::string name() const override { return "list"; }
-  std::string summary() const override { return "List the faults, probes or checks there are"; }
+  std::string summary() const override { return "List the faults, probes, checks or toxics there are"; }
   void define(Arguments& arguments) override {
-    arguments.positional("WHAT", &what_, false, "faults, probes or checks; all if absent");
+    arguments.positional("WHAT", &what_, false, "faults, probes, checks or toxics; all if absent");
   }
 
   int run(const Context& context) override {
-    static const std::vector<std::string> kGroups = {"faults", "probes", "checks"};
+    static const std::vector<std::string> kGroups = {"faults", "probes", "checks", "toxics"};
     if (!what_.empty() && std::find(kGroups.begin(), kGroups.end(), what_) == kGroups.end()) {
       return context.fail(
           Error::permanent("cannot list \"" + what_ + "\"" + did_you_mean(what_, kGroups)), kUsage);

@@ -5,6 +5,7 @@
 #include "chaos/check/check.hpp"
 #include "chaos/fault/fault.hpp"
 #include "chaos/probe/probe.hpp"
+#include "proxy/toxic/toxic_type.hpp"
 
 namespace stormlog::cli {
 namespace {
@@ -70,6 +71,37 @@ WordInfo check_word(const chaos::CheckKind& kind) {
   return word;
 }
 
+ParamSpec attribute_spec(const proxy::AttributeSpec& attribute) {
+  ParamSpec spec{.name = attribute.name,
+                 .description = attribute.summary +
+                                (attribute.unit.empty() ? "" : " In " + attribute.unit + "."),
+                 .choices = attribute.choices,
+                 .min = attribute.least,
+                 .max = attribute.most};
+  if (const auto* text = std::get_if<std::string>(&attribute.fallback)) {
+    spec.default_text = *text;
+  } else if (const auto* whole = std::get_if<std::int64_t>(&attribute.fallback)) {
+    spec.type = ParamType::integer;
+    spec.default_text = std::to_string(*whole);
+  } else {
+    spec.type = ParamType::number;
+    spec.default_text = Json(std::get<double>(attribute.fallback)).dump();
+  }
+  return spec;
+}
+
+WordInfo toxic_word(const proxy::ToxicType& type) {
+  WordInfo word{"toxic", type.name, type.summary, {}, {}};
+  std::string attributes;
+  for (const auto& attribute : type.attributes) {
+    word.params.push_back(attribute_spec(attribute));
+    if (attributes.empty()) attributes = ", \"attributes\": {\"" + attribute.name + "\": …}";
+  }
+  word.example = "{\"type\": \"" + type.name + "\", \"stream\": \"downstream\", \"toxicity\": 1.0" +
+                 attributes + "}";
+  return word;
+}
+
 }  // namespace
 
 std::vector<WordInfo> words_of(const std::string& plural) {
@@ -82,6 +114,9 @@ std::vector<WordInfo> words_of(const std::string& plural) {
   }
   if (plural.empty() || plural == "checks") {
     for (const chaos::CheckKind* kind : chaos::check_kinds()) words.push_back(check_word(*kind));
+  }
+  if (plural.empty() || plural == "toxics") {
+    for (const proxy::ToxicType* type : proxy::toxic_types()) words.push_back(toxic_word(*type));
   }
   return words;
 }

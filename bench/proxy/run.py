@@ -174,8 +174,8 @@ MEASURES = {
     "rr64": (lambda p: bench(p.port, "rr", 64, ARGS.seconds), [
         ("request–response, 64 connections, req/s", "requests_per_s", "≥ 1.6×", "times"),
         ("request–response, 64 connections, p99 µs", "p99_us", "", "share")]),
-    "connections": (lambda p: bench(p.port, "connections", 8, ARGS.seconds), [
-        ("new connections/s, 8 clients", "connections_per_s", "≥ 2×", "times")]),
+    "connections": (lambda p: bench(p.port, "connections", 64, ARGS.seconds), [
+        ("new connections/s, 64 clients", "connections_per_s", "≥ 2×", "times")]),
     "latency1": (lambda p: measure_latency(p, 1), [
         ("latency 50 ms, 1 connection, error p50 ms", "error_p50", "", ""),
         ("latency 50 ms, 1 connection, error p99 ms", "error_p99", "≤ 0.3", ""),

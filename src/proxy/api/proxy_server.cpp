@@ -26,7 +26,7 @@ namespace {
 constexpr rlim_t kSpareDescriptors = 256;
 
 // Two descriptors for each connection; the limit is raised where that is allowed.
-void fit_descriptors(EngineLimits& limits) {
+void fit_descriptors(EngineLimits& limits, bool asked) {
   rlimit now{};
   if (::getrlimit(RLIMIT_NOFILE, &now) != 0) return;
   const auto wanted = static_cast<rlim_t>(limits.connections) * 2 + kSpareDescriptors;
@@ -38,13 +38,14 @@ void fit_descriptors(EngineLimits& limits) {
       1,
       (static_cast<std::int64_t>(now.rlim_max) - static_cast<std::int64_t>(kSpareDescriptors)) / 2);
   if (possible >= limits.connections) return;
+  limits.connections = possible;
+  if (!asked) return;
   log::warn("fewer connections than asked for, by the limit of open files (ulimit -n)",
             {{"connections", possible}});
-  limits.connections = possible;
 }
 
 ProxyServerConfig prepared(ProxyServerConfig config) {
-  fit_descriptors(config.limits);
+  fit_descriptors(config.limits, config.connections_asked);
   config.service.allow_remote = !config.token.empty();
   return config;
 }

@@ -17,6 +17,7 @@ namespace stormlog::proxy {
 struct ProxyServerConfig {
   service::ServiceConfig service{"proxy", 8474};
   EngineLimits limits;
+  bool connections_asked = false;  // then it is said that the limit of open files allows fewer
   ProxySetLimits set_limits;
   std::size_t workers = 0;  // one for each core
   std::string token;        // "" = none is asked for; needed for any address but loopback
