@@ -63,8 +63,8 @@ class Describe final : public Command {
       found.push_back(to_json(word));
     }
     if (found.empty()) {
-      return context.fail(Error::permanent("there is no fault, probe, check or toxic \"" + name_ + "\"" +
-                                           did_you_mean(name_, names)),
+      return context.fail(Error::permanent("there is no fault, probe, check or toxic \"" + name_ +
+                                           "\"" + did_you_mean(name_, names)),
                           kUsage);
     }
     // A name may be a word of two groups.

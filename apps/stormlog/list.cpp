@@ -12,7 +12,9 @@ namespace {
 class List final : public Command {
  public:
   std::string name() const override { return "list"; }
-  std::string summary() const override { return "List the faults, probes, checks or toxics there are"; }
+  std::string summary() const override {
+    return "List the faults, probes, checks or toxics there are";
+  }
   void define(Arguments& arguments) override {
     arguments.positional("WHAT", &what_, false, "faults, probes, checks or toxics; all if absent");
   }

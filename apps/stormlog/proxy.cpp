@@ -39,8 +39,9 @@ class ProxyCommand final : public Command {
     arguments.option("--seed", &seed_, "INT", "Seed of every random choice [by chance]");
     arguments.option("--workers", &workers_, 0, 1024, "Threads; 0 is one for each core");
     arguments.option("--max-proxies", &max_proxies_, 1, 1'000'000, "More are refused");
-    arguments.option("--max-connections", &max_connections_, "INT",
-                     "Of all proxies; more are reset [20000, or what the limit of open files allows]");
+    arguments.option(
+        "--max-connections", &max_connections_, "INT",
+        "Of all proxies; more are reset [20000, or what the limit of open files allows]");
     arguments.option("--window", &window_, "BYTES",
                      "Held in one direction of a connection, by toxics or for a slow reader; "
                      "then its source is not read");
@@ -93,7 +94,8 @@ class ProxyCommand final : public Command {
     if (config.token.empty() && !found->empty() && !found->front().is_loopback()) {
       return Error::permanent(*listen +
                               " can be reached by other machines: that needs a token, by --token "
-                              "or " + kTokenVariable);
+                              "or " +
+                              kTokenVariable);
     }
     config.seed = seed_;
     config.state_file = state_.value_or("");
@@ -101,7 +103,8 @@ class ProxyCommand final : public Command {
     config.set_limits.proxies = static_cast<std::size_t>(max_proxies_);
     config.connections_asked = max_connections_.has_value();
     if (max_connections_) config.limits.connections = static_cast<std::int64_t>(*max_connections_);
-    if (config.limits.connections < 1) return Error::permanent("--max-connections must be 1 or more");
+    if (config.limits.connections < 1)
+      return Error::permanent("--max-connections must be 1 or more");
     if (connect_timeout_) config.limits.connect_timeout = *connect_timeout_;
     for (const auto& [text, into] : {std::pair(&window_, &config.limits.window),
                                      std::pair(&max_buffered_, &config.limits.buffered)}) {

@@ -18,7 +18,8 @@ struct WordInfo {
   std::string example;                      // one line of a file
 };
 
-// Of one group ("faults", "probes", "checks", "toxics") or, with "", of all, in the order of the registries.
+// Of one group ("faults", "probes", "checks", "toxics") or, with "", of all, in the order of the
+// registries.
 std::vector<WordInfo> words_of(const std::string& plural);
 
 nlohmann::ordered_json to_json(const WordInfo& word);

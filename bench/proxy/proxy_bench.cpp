@@ -112,9 +112,8 @@ void request_response(const Run& run) {
   std::vector<std::vector<std::int64_t>> found(static_cast<std::size_t>(halves));
   std::vector<std::thread> clients;
   for (auto& samples : found) {
-    clients.emplace_back([&] {
-      samples = ask_and_ask(run.port, run.count / halves, warm, warm + run.duration());
-    });
+    clients.emplace_back(
+        [&] { samples = ask_and_ask(run.port, run.count / halves, warm, warm + run.duration()); });
   }
   for (auto& client : clients) client.join();
   std::vector<std::int64_t> samples;
@@ -223,12 +222,16 @@ void idle(const Run& run) {
 int main(int argc, char** argv) {
   using namespace stormlog::bench;
   const std::map<std::string, std::function<void(const Run&)>> measures = {
-      {"bulk", bulk},       {"rr", request_response}, {"connections", connections},
-      {"rate", rate},       {"idle", idle}};
+      {"bulk", bulk},
+      {"rr", request_response},
+      {"connections", connections},
+      {"rate", rate},
+      {"idle", idle}};
   const auto measure = argc >= 4 ? measures.find(argv[1]) : measures.end();
   if (measure == measures.end()) {
-    std::fprintf(stderr,
-                 "usage: proxy_bench bulk|rr|connections|rate|idle SERVER_PORT PORT [COUNT] [SECONDS]\n");
+    std::fprintf(
+        stderr,
+        "usage: proxy_bench bulk|rr|connections|rate|idle SERVER_PORT PORT [COUNT] [SECONDS]\n");
     return 2;
   }
   raise_descriptors();

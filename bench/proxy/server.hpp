@@ -13,8 +13,7 @@ class Server {
  public:
   enum class Kind { echo, sink, source };
 
-  Server(std::uint16_t port, Kind kind, int threads = 1)
-      : kind_(kind), listener_(listen_on(port)) {
+  Server(std::uint16_t port, Kind kind, int threads = 1) : kind_(kind), listener_(listen_on(port)) {
     for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
   }
   ~Server() {
@@ -51,7 +50,8 @@ class Server {
   }
   void serve(int fd, std::vector<char>& buffer) {
     if (kind_ == Kind::source) {
-      if (::send(fd, buffer.data(), buffer.size(), MSG_NOSIGNAL) < 0 && errno != EAGAIN) ::close(fd);
+      if (::send(fd, buffer.data(), buffer.size(), MSG_NOSIGNAL) < 0 && errno != EAGAIN)
+        ::close(fd);
       return;
     }
     const ssize_t got = ::recv(fd, buffer.data(), buffer.size(), 0);

@@ -50,7 +50,8 @@ inline int listen_on(std::uint16_t port) {
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   const sockaddr_in at = loopback(port);
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 || ::listen(fd, 4096) != 0) {
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 ||
+      ::listen(fd, 4096) != 0) {
     fail("listen");
   }
   return fd;

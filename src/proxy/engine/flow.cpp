@@ -25,14 +25,13 @@ constexpr ssize_t kFewBytes = 32 * 1024;
 constexpr std::size_t kChunkOverhead = 128;
 
 // The kernel lets a receive buffer grow to tens of megabytes. On loopback that only drives the data
-// out of the processor's cache before its next reader comes (measured: a quarter of the throughput);
-// on a network the buffer is what the distance needs, and is left alone.
+// out of the processor's cache before its next reader comes (measured: a quarter of the
+// throughput); on a network the buffer is what the distance needs, and is left alone.
 void keep_in_cache(int fd) {
   constexpr int kReceiveBuffer = 512 * 1024;
   Address peer;
   peer.size = sizeof peer.storage;
-  const bool known =
-      ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer.storage), &peer.size) == 0;
+  const bool known = ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer.storage), &peer.size) == 0;
   if (!known || !peer.is_loopback()) return;
   ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
 }
