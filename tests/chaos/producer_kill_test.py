@@ -137,7 +137,7 @@ class ProducerKill(unittest.TestCase):
 
     def test_4_a_kill_that_hits_nothing_is_invalid(self):
         with tempfile.TemporaryDirectory() as folder:
-            stack = changed_stack(folder, ("\nlinks:", "\n  ghost:\n    process: {port: 9}\n\nlinks:"))
+            stack = changed_stack(folder, ("\n# The connections that", "\n  ghost:\n    process: {port: 9}\n\n# The connections that"))
             experiment = pathlib.Path(folder) / "ghost.yaml"
             experiment.write_text(EXPERIMENT.read_text().replace("target: log-producer",
                                                                  "target: ghost"))

@@ -99,6 +99,7 @@ TEST(ChangeUnderLoad, AThousandConnections) {
       {"corrupt", {{"probability", 0.2}}},
       {"half_open", {}},
       {"refuse", {}},
+      {"http", {{"status", whole(503)}, {"delay", whole(1)}}},
       {"noop", {}}};
   int changes = 0;
   while (running > 0) {

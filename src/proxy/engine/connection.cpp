@@ -42,6 +42,11 @@ Random Connection::random() const {
   return lane_.core->random.fork("connection " + std::to_string(number_));
 }
 
+Chain::Both& Connection::both() {
+  if (!both_) both_ = std::make_unique<Chain::Both>(Chain::Both{random().fork("both"), {}});
+  return *both_;
+}
+
 ProxyCounters& Connection::counters() {
   return lane_.core->history->counters[worker_.index()];
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "proxy/engine/engine_state.hpp"
@@ -43,6 +44,7 @@ class Connection {
   bool over() const { return state_ == State::over; }
   std::uint64_t number() const { return number_; }
   Random random() const;
+  Chain::Both& both();
 
   // For its flows.
   Worker& worker() { return worker_; }
@@ -84,6 +86,7 @@ class Connection {
   MonotonicTime born_;
   Socket client_;
   Socket server_;
+  std::unique_ptr<Chain::Both> both_;  // made with the first toxic
   Flow up_;
   Flow down_;
   std::vector<Address> addresses_;  // of the upstream that are still to be tried, last first

@@ -54,10 +54,12 @@ Flow::~Flow() {
 void Flow::apply(const Toxics& toxics, MonotonicTime now) {
   if (source_ended_ && is_short_way()) return;  // nothing will come by any more
   if (!chain_) {
-    const bool any = std::any_of(toxics.begin(), toxics.end(),
-                                 [this](const auto& one) { return one->stream == stream_; });
+    const bool any = std::any_of(toxics.begin(), toxics.end(), [this](const auto& one) {
+      return one->stream == stream_ || one->type->share != nullptr;
+    });
     if (!any) return;
-    chain_ = std::make_unique<Chain>(stream_, connection_.random().fork(to_string(stream_)), *this);
+    chain_ = std::make_unique<Chain>(stream_, connection_.random().fork(to_string(stream_)), *this,
+                                     &connection_.both());
   }
   now_ = now;
   chain_->apply(toxics, now);

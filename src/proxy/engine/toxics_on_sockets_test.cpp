@@ -240,6 +240,30 @@ TEST(Refuse, ThePortRefusesAndComesBack) {
   EXPECT_EQ(after.receive(1), "3");
 }
 
+TEST(Http, AnswersForTheUpstreamAndLetsTheRestThrough) {
+  TestServer server([](TestSocket socket) {
+    while (!socket.receive_some(4096).empty()) {
+      socket.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    }
+  });
+  TestProxy proxy(server.address());
+  auto client = TestSocket::connected(proxy.port());
+  const auto ask = [&client](const std::string& path) {
+    client.send("GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n");
+    const std::string head = client.receive(12);
+    while (client.readable_within(20)) client.receive_some(4096);
+    return head;
+  };
+  EXPECT_EQ(ask("/a"), "HTTP/1.1 200");
+  proxy.add("http", Stream::downstream, {{"status", whole(503)}, {"path", std::string("/a")}});
+  EXPECT_EQ(ask("/a"), "HTTP/1.1 503");
+  EXPECT_EQ(ask("/b"), "HTTP/1.1 200");
+  proxy.update("http", {{"status", whole(429)}});
+  EXPECT_EQ(ask("/a"), "HTTP/1.1 429");
+  proxy.clear();
+  EXPECT_EQ(ask("/a"), "HTTP/1.1 200");
+}
+
 // The same seed and the same traffic hit the same connections.
 TEST(Seed, DecidesWhichConnectionsAreHit) {
   const auto hits = [](std::uint64_t seed) {

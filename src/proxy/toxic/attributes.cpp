@@ -44,7 +44,8 @@ Result<void> Attributes::set(const AttributeSpec& spec, AttributeValue value) {
     return Error::permanent(fmt::format("attribute \"{}\" must be {}", spec.name, type_of(spec)));
   }
   if (const auto* text = std::get_if<std::string>(&value)) {
-    if (std::find(spec.choices.begin(), spec.choices.end(), *text) == spec.choices.end()) {
+    if (!spec.choices.empty() &&
+        std::find(spec.choices.begin(), spec.choices.end(), *text) == spec.choices.end()) {
       return Error::permanent(fmt::format("attribute \"{}\" must be one of {}, not \"{}\"",
                                           spec.name, fmt::join(spec.choices, ", "), *text));
     }

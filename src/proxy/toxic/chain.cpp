@@ -41,8 +41,8 @@ class Chain::Next final : public Output {
   MonotonicTime now_;
 };
 
-Chain::Chain(Stream stream, Random random, Output& sink)
-    : stream_(stream), random_(random), sink_(sink) {}
+Chain::Chain(Stream stream, Random random, Output& sink, Both* both)
+    : stream_(stream), random_(random), sink_(sink), both_(both) {}
 
 Chain::~Chain() = default;
 
@@ -56,11 +56,24 @@ std::size_t Chain::index_of(std::uint64_t id) const {
   return static_cast<std::size_t>(found - links_.begin());
 }
 
+bool Chain::is_hit_by(const Toxic& toxic) const {
+  if (toxic.type->scope != ToxicType::Scope::stream) return false;
+  if (toxic.type->share != nullptr) return both_ != nullptr && hits(toxic, both_->random);
+  return toxic.stream == stream_ && hits(toxic, random_);
+}
+
+std::unique_ptr<Stage> Chain::make_stage(const Toxic& toxic, MonotonicTime now) const {
+  const Random random = random_.fork(toxic.name);
+  if (toxic.type->share == nullptr) return toxic.type->make(toxic.attributes, random, now);
+  auto& state = both_->states[toxic.id];
+  if (!state) state = toxic.type->share();
+  return toxic.type->make_shared(toxic.attributes, stream_ == Stream::upstream, state, random);
+}
+
 void Chain::apply(const Toxics& toxics, MonotonicTime now) {
   Toxics wanted;
   for (const auto& toxic : toxics) {
-    const bool here = toxic->stream == stream_ && toxic->type->scope == ToxicType::Scope::stream;
-    if (here && hits(*toxic, random_)) wanted.push_back(toxic);
+    if (is_hit_by(*toxic)) wanted.push_back(toxic);
   }
   const auto is_wanted = [&wanted](const Link& link) {
     return std::any_of(wanted.begin(), wanted.end(),
@@ -73,14 +86,13 @@ void Chain::apply(const Toxics& toxics, MonotonicTime now) {
     }
     Next next(*this, i, now);
     links_[i].stage->remove(now, next);
+    if (both_ != nullptr) both_->states.erase(links_[i].toxic->id);
     links_.erase(links_.begin() + static_cast<std::ptrdiff_t>(i));
   }
   for (std::size_t i = 0; i < wanted.size() && !over_; ++i) {
     const std::size_t at = index_of(wanted[i]->id);
     if (at == links_.size()) {
-      const Toxic& toxic = *wanted[i];
-      Link link{wanted[i], toxic.type->make(toxic.attributes, random_.fork(toxic.name), now),
-                false};
+      Link link{wanted[i], make_stage(*wanted[i], now), false};
       // The end came by before it joined: it will see nothing any more.
       link.end_passed = i == 0 ? ended_ : links_[i - 1].end_passed;
       links_.insert(links_.begin() + static_cast<std::ptrdiff_t>(i), std::move(link));

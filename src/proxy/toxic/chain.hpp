@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -15,10 +16,17 @@ namespace stormlog::proxy {
 // exchanges none.
 //
 // Threads:  caller synchronises.
-// Lifetime: `sink` outlives it.
+// Lifetime: `sink` and `both` outlive it.
 class Chain {
  public:
-  Chain(Stream stream, Random random, Output& sink);
+  // What the two chains of a connection share. Without it, toxics that act on both directions
+  // together are passed over.
+  struct Both {
+    Random random;                                            // their hits are drawn from it
+    std::map<std::uint64_t, std::shared_ptr<void>> states{};  // by the toxic's id
+  };
+
+  Chain(Stream stream, Random random, Output& sink, Both* both = nullptr);
   ~Chain();
   Chain(const Chain&) = delete;
   Chain& operator=(const Chain&) = delete;
@@ -51,10 +59,13 @@ class Chain {
   void pass_chunk(std::size_t index, Chunk chunk, MonotonicTime now);
   void pass_end(std::size_t index, MonotonicTime now);
   std::size_t index_of(std::uint64_t id) const;
+  bool is_hit_by(const Toxic& toxic) const;
+  std::unique_ptr<Stage> make_stage(const Toxic& toxic, MonotonicTime now) const;
 
   Stream stream_;
   Random random_;
   Output& sink_;
+  Both* both_;
   std::vector<Link> links_;
   bool ended_ = false;  // the source has ended; whoever joins the front learns it from nobody else
   bool over_ = false;

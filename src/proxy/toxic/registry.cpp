@@ -12,9 +12,10 @@ const AttributeSpec* ToxicType::attribute(std::string_view attribute_name) const
 
 const std::vector<const ToxicType*>& toxic_types() {
   static const std::vector<const ToxicType*> types = {
-      &bandwidth_toxic(),  &corrupt_toxic(), &half_open_toxic(),  &latency_toxic(),
-      &limit_data_toxic(), &loss_toxic(),    &noop_toxic(),       &refuse_toxic(),
-      &reset_peer_toxic(), &slicer_toxic(),  &slow_close_toxic(), &timeout_toxic(),
+      &bandwidth_toxic(), &corrupt_toxic(),    &half_open_toxic(), &http_toxic(),
+      &latency_toxic(),   &limit_data_toxic(), &loss_toxic(),      &noop_toxic(),
+      &refuse_toxic(),    &reset_peer_toxic(), &slicer_toxic(),    &slow_close_toxic(),
+      &timeout_toxic(),
   };
   return types;
 }

@@ -25,6 +25,11 @@ struct ToxicType {
   // What no single attribute can say: two that do not go together. Empty when all is well.
   std::string (*conflict)(const Attributes&) = nullptr;
   std::unique_ptr<Stage> (*make)(const Attributes&, Random, MonotonicTime now) = nullptr;
+  // Instead of make(), for one that acts on both directions of a connection together: what they
+  // share, and the stage of each.
+  std::shared_ptr<void> (*share)() = nullptr;
+  std::unique_ptr<Stage> (*make_shared)(const Attributes&, bool upstream,
+                                        const std::shared_ptr<void>& shared, Random) = nullptr;
 
   const AttributeSpec* attribute(std::string_view attribute_name) const;
 };

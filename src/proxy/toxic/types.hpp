@@ -10,6 +10,7 @@ constexpr double kLongestMilliseconds = 86'400'000;
 const ToxicType& bandwidth_toxic();
 const ToxicType& corrupt_toxic();
 const ToxicType& half_open_toxic();
+const ToxicType& http_toxic();
 const ToxicType& latency_toxic();
 const ToxicType& limit_data_toxic();
 const ToxicType& loss_toxic();

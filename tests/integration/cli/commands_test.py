@@ -63,14 +63,14 @@ class Commands(unittest.TestCase):
             self.refused(2, "error: ", name, "--no-such-flag")
 
     def test_list_and_describe_agree(self):
-        for kind in ("faults", "probes", "checks"):
+        for kind in ("faults", "probes", "checks", "toxics"):
             names = [entry["name"] for entry in json.loads(self.stormlog("list", kind, "--json").stdout)]
             self.assertTrue(names)
             for name in names:
                 described = self.stormlog("describe", name)
                 self.assertEqual(described.returncode, 0, name)
                 self.assertIn(name, described.stdout)
-        self.refused(2, "known: faults, probes, checks", "list", "toxic")
+        self.refused(2, "known: faults, probes, checks, toxics", "list", "panics")
         self.refused(2, 'did you mean "service_kill"', "describe", "service_kil")
 
     def test_validate_names_line_and_remedy(self):
