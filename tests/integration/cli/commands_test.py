@@ -92,6 +92,11 @@ class Commands(unittest.TestCase):
         self.refused(2, ["/nowhere.yaml", "No such file"], "validate", "/nowhere.yaml")
         self.refused(2, "FILE", "validate")
 
+    def test_validate_knows_stack_files(self):
+        self.assertEqual(self.stormlog("validate", SOURCE / "stack.yaml").returncode, 0)
+        self.refused(2, [":1", "comand"], "validate",
+                     self.file("services: {a: {comand: [sleep, '1']}}\n", "other.yaml"))
+
     def test_validate_tells_of_all_files(self):
         good = self.file(GOOD)
         bad = self.file("title: 1\nwhat: 2\n", "bad.yaml")
