@@ -70,7 +70,7 @@ Result<std::shared_ptr<RunningProxy>> Engine::open(const Spec& spec) {
   if (proxy->refusing) proxy->listener->refuse();
   broadcast([core = proxy->core, toxics = spec.toxics, listener = proxy->listener,
              refusing = proxy->refusing](
-                Worker& worker) { worker.add(core, toxics, refusing ? -1 : listener->fd()); },
+                Worker& worker) { worker.add(core, toxics, refusing ? nullptr : listener); },
             {});
   return proxy;
 }
@@ -78,11 +78,11 @@ Result<std::shared_ptr<RunningProxy>> Engine::open(const Spec& spec) {
 void Engine::close(const std::shared_ptr<RunningProxy>& proxy, const std::string& reason,
                    Done done) {
   proxy->listener->refuse();
-  // The descriptor lives until no worker waits on it.
   broadcast([id = proxy->core->id,
              reason](Worker& worker) { worker.remove(id, reason, Connection::End::close); },
-            [listener = std::exchange(proxy->listener, nullptr), done = std::move(done)]() mutable {
-              listener.reset();
+            // When no worker waits on it; letters of before may still hold the object.
+            [listener = std::exchange(proxy->listener, nullptr), done = std::move(done)] {
+              listener->close();
               if (done) done();
             });
 }
@@ -96,10 +96,10 @@ Result<void> Engine::set_toxics(const std::shared_ptr<RunningProxy>& proxy,
   if (change && !refusing) listening = proxy->listener->resume();
   if (listening.ok()) proxy->refusing = refusing;
   broadcast(
-      [id = proxy->core->id, toxics = std::move(toxics), listener = proxy->listener,
-       fd = change ? (proxy->refusing ? -1 : proxy->listener->fd()) : -2](Worker& worker) {
+      [id = proxy->core->id, toxics = std::move(toxics), change,
+       listener = proxy->refusing ? nullptr : proxy->listener](Worker& worker) {
         worker.set_toxics(id, toxics);
-        if (fd != -2) worker.listen(id, fd);
+        if (change) worker.listen(id, listener);
       },
       std::move(done));
   return listening;
@@ -107,7 +107,7 @@ Result<void> Engine::set_toxics(const std::shared_ptr<RunningProxy>& proxy,
 
 void Engine::stop_listening(const std::shared_ptr<RunningProxy>& proxy) {
   proxy->listener->refuse();
-  broadcast([id = proxy->core->id](Worker& worker) { worker.listen(id, -1); }, {});
+  broadcast([id = proxy->core->id](Worker& worker) { worker.listen(id, nullptr); }, {});
 }
 
 }  // namespace stormlog::proxy

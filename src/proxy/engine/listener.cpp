@@ -100,8 +100,8 @@ Result<Listener> Listener::open(const std::string& text) {
 Listener::Listener(Listener&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)), address_(other.address_) {}
 
-Listener::~Listener() {
-  if (fd_ >= 0) ::close(fd_);
+void Listener::close() {
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
 void Listener::refuse() {

@@ -18,11 +18,13 @@ class Listener {
 
   Listener(Listener&& other) noexcept;
   Listener& operator=(Listener&&) = delete;
-  ~Listener();
+  ~Listener() { close(); }
 
   // Connections are refused from now on, as by a port that nobody has; those that wait to be
   // accepted are reset.
   void refuse();
+  // Frees the port. Nobody may wait on the descriptor any more.
+  void close();
   // Listens again on the same port.
   Result<void> resume();
 

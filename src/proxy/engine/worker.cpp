@@ -140,7 +140,7 @@ void Worker::fire_timers() {
   if (accept_again_ != MonotonicTime{} && now_ >= accept_again_) {
     accept_again_ = {};
     for (auto& [id, lane] : lanes_) {
-      if (lane->listen_fd >= 0) watch_listener(*lane);
+      watch_listener(*lane);
     }
   }
 }
@@ -165,32 +165,33 @@ void Worker::read_mail() {
 }
 
 void Worker::add(std::shared_ptr<ProxyCore> core, std::shared_ptr<const Toxics> toxics,
-                 int listen_fd) {
+                 std::shared_ptr<Listener> listener) {
   const std::uint64_t id = core->id;
   auto lane = std::make_unique<Lane>();
   lane->core = std::move(core);
   lane->toxics = std::move(toxics);
   lanes_[id] = std::move(lane);
-  listen(id, listen_fd);
+  listen(id, std::move(listener));
 }
 
-void Worker::listen(std::uint64_t proxy, int listen_fd) {
+void Worker::listen(std::uint64_t proxy, std::shared_ptr<Listener> listener) {
   const auto lane = lanes_.find(proxy);
   if (lane == lanes_.end()) return;
   unwatch_listener(*lane->second);
-  lane->second->listen_fd = listen_fd;
-  if (listen_fd >= 0) watch_listener(*lane->second);
+  lane->second->listener = std::move(listener);
+  watch_listener(*lane->second);
 }
 
 void Worker::watch_listener(Lane& lane) {
+  if (!lane.listener) return;
   epoll_event event{};
   event.events = EPOLLIN | EPOLLEXCLUSIVE;
   event.data.u64 = reinterpret_cast<std::uint64_t>(&lane) | kListener;
-  ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, lane.listen_fd, &event);
+  ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, lane.listener->fd(), &event);
 }
 
 void Worker::unwatch_listener(Lane& lane) {
-  if (lane.listen_fd >= 0) ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, lane.listen_fd, nullptr);
+  if (lane.listener) ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, lane.listener->fd(), nullptr);
 }
 
 void Worker::set_toxics(std::uint64_t proxy, std::shared_ptr<const Toxics> toxics) {
@@ -214,7 +215,7 @@ void Worker::remove(std::uint64_t proxy, const std::string& reason, Connection::
 }
 
 void Worker::accept_from(Lane& lane) {
-  for (int i = 0; i < kAcceptsPerTurn && lane.listen_fd >= 0; ++i) {
+  for (int i = 0; i < kAcceptsPerTurn && lane.listener; ++i) {
     if (!accept_one(lane)) return;
   }
 }
@@ -222,7 +223,7 @@ void Worker::accept_from(Lane& lane) {
 bool Worker::accept_one(Lane& lane) {
   Address client;
   client.size = sizeof client.storage;
-  const int fd = ::accept4(lane.listen_fd, reinterpret_cast<sockaddr*>(&client.storage),
+  const int fd = ::accept4(lane.listener->fd(), reinterpret_cast<sockaddr*>(&client.storage),
                            &client.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) {
     if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) return false;

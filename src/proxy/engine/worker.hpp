@@ -11,6 +11,7 @@
 
 #include "proxy/engine/connection.hpp"
 #include "proxy/engine/engine_state.hpp"
+#include "proxy/engine/listener.hpp"
 #include "proxy/engine/mailbox.hpp"
 #include "proxy/engine/pipe_pool.hpp"
 #include "proxy/engine/timer_heap.hpp"
@@ -21,7 +22,7 @@ namespace stormlog::proxy {
 struct Lane {
   std::shared_ptr<ProxyCore> core;
   std::shared_ptr<const Toxics> toxics;
-  int listen_fd = -1;  // -1 while it accepts nothing
+  std::shared_ptr<Listener> listener;  // null while it accepts nothing
   std::vector<std::unique_ptr<Connection>> connections;
 };
 
@@ -44,8 +45,9 @@ class Worker {
   std::int64_t load() const { return load_.load(std::memory_order_relaxed); }
 
   // What letters call.
-  void add(std::shared_ptr<ProxyCore> core, std::shared_ptr<const Toxics> toxics, int listen_fd);
-  void listen(std::uint64_t proxy, int listen_fd);  // -1: no more
+  void add(std::shared_ptr<ProxyCore> core, std::shared_ptr<const Toxics> toxics,
+           std::shared_ptr<Listener> listener);
+  void listen(std::uint64_t proxy, std::shared_ptr<Listener> listener);  // null: no more
   void set_toxics(std::uint64_t proxy, std::shared_ptr<const Toxics> toxics);
   void remove(std::uint64_t proxy, const std::string& reason, Connection::End how);
   void adopt(std::uint64_t proxy, int client_fd, const Address& client, std::uint64_t number);
