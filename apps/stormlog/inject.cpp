@@ -9,6 +9,7 @@
 #include "chaos/fault/undo_journal.hpp"
 #include "chaos/target/target.hpp"
 #include "command.hpp"
+#include "common/base/random.hpp"
 #include "common/base/suggest.hpp"
 #include "common/base/units.hpp"
 #include "stop_on_signal.hpp"
@@ -35,10 +36,11 @@ class Inject final : public Command {
   void define(Arguments& arguments) override {
     arguments.positional("FAULT", &fault_, true, "Kind of fault; `stormlog list faults`");
     arguments.positionals("KEY=VALUE", &words_, 0, "Parameters; `stormlog describe FAULT`");
-    arguments.option("--target", &target_, "NAME", "Service of the stack");
+    arguments.option("--target", &target_, "NAME", "Service or link of the stack");
     arguments.option("--for", &for_,
                      "Heal it after this long; else it stays until `heal` or --ttl");
     arguments.option("--ttl", &ttl_, "It is healed at the latest after this, whoever dies");
+    arguments.option("--seed", &seed_, "N", "Decides its random choices; drawn without it");
   }
 
   int run(const Context& context) override {
@@ -51,7 +53,8 @@ class Inject final : public Command {
                           kUsage);
     }
     if (target_.empty()) {
-      return context.fail(Error::permanent("--target is missing: a service of the stack"), kUsage);
+      return context.fail(Error::permanent("--target is missing: a service or link of the stack"),
+                          kUsage);
     }
     const auto params =
         document::parse_params(words_, kind->params, "fault \"" + kind->name + "\"");
@@ -114,7 +117,8 @@ class Inject final : public Command {
     const bool lasting = for_ || kind.duration == chaos::FaultKind::Duration::lasting;
     const Nanoseconds ttl = ttl_ ? *ttl_ : for_ ? *for_ + kDefaultTtl : kDefaultTtl;
     const std::string id = chaos::new_fault_id();
-    const auto fault = kind.make({stack, id, target_, ttl}, params, lasting);
+    const std::uint64_t seed = seed_ ? *seed_ : Random::entropy_seed() >> 32;
+    const auto fault = kind.make({stack, id, target_, ttl, seed}, params, lasting);
     if (const auto ready = fault->preflight(); !ready.ok()) {
       return context.fail(ready.error(), kRefused);
     }
@@ -145,6 +149,7 @@ class Inject final : public Command {
       context.print({{"id", id},
                      {"fault", kind.name},
                      {"target", target_},
+                     {"seed", seed},
                      {"effect", std::string(chaos::to_string(check.effect))},
                      {"measured", check.measured},
                      {"error", !injected.ok() ? Json(injected.error().message)
@@ -189,6 +194,7 @@ class Inject final : public Command {
   std::string target_;
   std::optional<Nanoseconds> for_;
   std::optional<Nanoseconds> ttl_;
+  std::optional<std::uint64_t> seed_;
 };
 
 }  // namespace

@@ -6,33 +6,16 @@ usage: kafka_latency_test.py STORMLOG SOURCE_DIR
 
 import json
 import os
-import pathlib
 import signal
-import subprocess
 import sys
 import threading
 import time
 import unittest
 import urllib.request
 
-STORMLOG = os.path.abspath(sys.argv[1])
-SOURCE = pathlib.Path(sys.argv[2]).resolve()
-HOME = (SOURCE / ".stormlog").resolve()
+from chaos_support import SOURCE, RunningStack, run_experiment, stormlog
+
 API = "http://127.0.0.1:8474"
-
-
-def stormlog(*words):
-    environment = dict(os.environ, STORMLOG_HOME=str(HOME))
-    return subprocess.run([STORMLOG, *words, "--stack", str(SOURCE / "stack.yaml")],
-                          capture_output=True, text=True, timeout=300, env=environment)
-
-
-def run_experiment(name):
-    result = stormlog("run", str(SOURCE / "tests/chaos" / name), "--json")
-    try:
-        return result.returncode, json.loads(result.stdout)
-    except json.JSONDecodeError:
-        raise AssertionError(f"exit {result.returncode}\n{result.stdout}\n{result.stderr}") from None
 
 
 def toxics():
@@ -58,24 +41,12 @@ class OnceToxic(threading.Thread):
             self.done = True
 
 
-class KafkaLatency(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        up = stormlog("up")
-        if up.returncode != 0:
-            stormlog("down")
-            raise AssertionError(up.stdout + up.stderr)
-
-    @classmethod
-    def tearDownClass(cls):
-        down = stormlog("down")
-        assert down.returncode == 0, down.stderr
-
+class KafkaLatency(RunningStack):
     def tearDown(self):
         self.assertEqual(toxics(), [], "the link is as it was")
 
     def test_1_a_late_kafka_delays_and_loses_nothing(self):
-        code, verdict = run_experiment("kafka_latency.yaml")
+        code, verdict = run_experiment(SOURCE / "tests/chaos/kafka_latency.yaml")
         self.assertEqual((code, verdict["verdict"]), (0, "passed"), json.dumps(verdict, indent=1))
         fault = verdict["faults"][0]
         self.assertEqual(fault["effect"], "confirmed")
@@ -83,7 +54,7 @@ class KafkaLatency(unittest.TestCase):
             self.assertGreaterEqual(fault["measured"][direction]["least_ms"], 250)
 
     def test_2_a_very_late_kafka_opens_the_producers_breaker(self):
-        code, verdict = run_experiment("kafka_slow.yaml")
+        code, verdict = run_experiment(SOURCE / "tests/chaos/kafka_slow.yaml")
         self.assertEqual((code, verdict["verdict"]), (0, "passed"), json.dumps(verdict, indent=1))
         states = [(t["from"], t["to"]) for t in verdict["transitions"] if t["breaker"] == "kafka"]
         self.assertEqual((states[0], states[-1]), (("closed", "open"), ("half_open", "closed")))
@@ -96,7 +67,7 @@ class KafkaLatency(unittest.TestCase):
                 urllib.request.urlopen(request, timeout=10).close()
 
         saboteur = OnceToxic(take_away)
-        code, verdict = run_experiment("kafka_latency.yaml")
+        code, verdict = run_experiment(SOURCE / "tests/chaos/kafka_latency.yaml")
         saboteur.join()
         self.assertTrue(saboteur.done)
         self.assertEqual((code, verdict["verdict"]), (3, "invalid"), verdict["reason"])
@@ -110,7 +81,7 @@ class KafkaLatency(unittest.TestCase):
             os.kill(proxy["pid"], signal.SIGKILL)
 
         killer = OnceToxic(kill)
-        code, verdict = run_experiment("kafka_latency.yaml")
+        code, verdict = run_experiment(SOURCE / "tests/chaos/kafka_latency.yaml")
         killer.join()
         self.assertTrue(killer.done)
         self.assertEqual((code, verdict["verdict"]), (3, "invalid"), verdict["reason"])

@@ -15,25 +15,9 @@ import tempfile
 import time
 import unittest
 
-STORMLOG = os.path.abspath(sys.argv[1])
-SOURCE = pathlib.Path(sys.argv[2]).resolve()
+from chaos_support import HOME, SOURCE, STORMLOG, RunningStack, run_experiment, stormlog
+
 EXPERIMENT = SOURCE / "tests/chaos/producer_kill.yaml"
-HOME = (SOURCE / ".stormlog").resolve()
-
-
-def stormlog(*words, stack=None):
-    command = [STORMLOG, *words, "--stack", str(stack or SOURCE / "stack.yaml")]
-    environment = dict(os.environ, STORMLOG_HOME=str(HOME))
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
-
-
-def run_experiment(*words, stack=None, experiment=EXPERIMENT):
-    """The exit code and verdict.json of one run."""
-    result = stormlog("run", str(experiment), "--json", *words, stack=stack)
-    try:
-        return result.returncode, json.loads(result.stdout)
-    except json.JSONDecodeError:
-        raise AssertionError(f"exit {result.returncode}\n{result.stdout}\n{result.stderr}") from None
 
 
 def check(verdict, name):
@@ -63,21 +47,9 @@ def changed_stack(folder, *replacements):
     return path
 
 
-class ProducerKill(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        up = stormlog("up")
-        if up.returncode != 0:
-            stormlog("down")
-            raise AssertionError(up.stdout + up.stderr)
-
-    @classmethod
-    def tearDownClass(cls):
-        down = stormlog("down")
-        assert down.returncode == 0, down.stderr
-
+class ProducerKill(RunningStack):
     def test_1_passes_and_the_ledger_catches_a_deleted_row(self):
-        code, verdict = run_experiment()
+        code, verdict = run_experiment(EXPERIMENT)
         self.assertEqual((code, verdict["verdict"]), (0, "passed"), json.dumps(verdict, indent=1))
         self.assertEqual(verdict["faults"][0]["effect"], "confirmed")
         states = [(t["from"], t["to"]) for t in verdict["transitions"]
@@ -111,7 +83,7 @@ class ProducerKill(unittest.TestCase):
             (pathlib.Path(folder) / "deploy").symlink_to(SOURCE / "deploy")
             self.assertEqual(stormlog("up", stack=path).returncode, 0)
             try:
-                code, verdict = run_experiment(stack=path)
+                code, verdict = run_experiment(EXPERIMENT, stack=path)
             finally:
                 self.assertEqual(stormlog("up").returncode, 0)
                 stormlog("restart", "log-producer")
@@ -122,7 +94,7 @@ class ProducerKill(unittest.TestCase):
     def test_3_a_sink_that_cannot_be_read_is_unknown(self):
         with tempfile.TemporaryDirectory() as folder:
             stack = changed_stack(folder, ("FROM logs", "FROM no_such_table"))
-            code, verdict = run_experiment(stack=stack)
+            code, verdict = run_experiment(EXPERIMENT, stack=stack)
         self.assertEqual((code, verdict["verdict"]), (4, "unknown"), verdict["reason"])
         self.assertEqual(check(verdict, "no_loss")["result"], "unknown")
 
@@ -131,7 +103,7 @@ class ProducerKill(unittest.TestCase):
             # A backlog that is never below zero looks to the engine as one that stays.
             stack = changed_stack(folder, ("expect: {max: 0}}\n  drain_timeout: 60s",
                                            "expect: {max: -1}}\n  drain_timeout: 3s"))
-            code, verdict = run_experiment(stack=stack)
+            code, verdict = run_experiment(EXPERIMENT, stack=stack)
         self.assertEqual((code, verdict["verdict"]), (4, "unknown"), verdict["reason"])
         self.assertIn("drain", json.dumps(check(verdict, "no_loss")))
 
@@ -141,7 +113,7 @@ class ProducerKill(unittest.TestCase):
             experiment = pathlib.Path(folder) / "ghost.yaml"
             experiment.write_text(EXPERIMENT.read_text().replace("target: log-producer",
                                                                  "target: ghost"))
-            code, verdict = run_experiment(stack=stack, experiment=experiment)
+            code, verdict = run_experiment(experiment, stack=stack)
         self.assertEqual((code, verdict["verdict"]), (3, "invalid"), verdict["reason"])
 
     def test_5_an_interrupted_run_heals_and_is_aborted(self):

@@ -40,9 +40,10 @@ class Fault {
 
 struct FaultContext {
   const Stack& stack;
-  std::string id;      // of this injection, unique on the machine
-  std::string target;  // a service or a link
-  Nanoseconds ttl;     // the fault must not outlive this, whoever dies
+  std::string id;          // of this injection, unique on the machine
+  std::string target;      // a service or a link
+  Nanoseconds ttl;         // the fault must not outlive this, whoever dies
+  std::uint64_t seed = 0;  // decides its random choices
 };
 
 // One fault = one file that defines one of these, registered in one line in registry.cpp.

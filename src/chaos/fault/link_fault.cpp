@@ -41,7 +41,8 @@ LinkFault::LinkFault(const FaultContext& context, const document::Params& params
       target_(context.target),
       toxic_(std::move(toxic)),
       direction_(params.text("direction")),
-      toxicity_(params.number("toxicity")) {}
+      toxicity_(params.number("toxicity")),
+      seed_(context.seed) {}
 
 std::vector<Json> LinkFault::toxics() const {
   std::vector<Json> toxics;
@@ -51,6 +52,7 @@ std::vector<Json> LinkFault::toxics() const {
                       {"type", toxic_.type},
                       {"stream", stream},
                       {"toxicity", toxicity_},
+                      {"seed", seed_},
                       {"attributes", toxic_.attributes}});
   }
   return toxics;

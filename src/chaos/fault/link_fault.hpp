@@ -56,6 +56,7 @@ class LinkFault : public Fault {
   LinkToxic toxic_;
   std::string direction_;
   double toxicity_;
+  std::uint64_t seed_;
 };
 
 // Takes the toxics of an undo record away.

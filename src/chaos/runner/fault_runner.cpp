@@ -16,10 +16,11 @@ using Json = nlohmann::ordered_json;
 }  // namespace
 
 FaultRunner::FaultRunner(const Stack& stack, const Experiment& experiment, std::string run,
-                         std::filesystem::path program, Journal& journal)
+                         std::uint64_t seed, std::filesystem::path program, Journal& journal)
     : stack_(stack),
       experiment_(experiment),
       run_(std::move(run)),
+      seed_(seed),
       program_(std::move(program)),
       journal_(journal),
       undo_(stack.home),
@@ -49,14 +50,19 @@ Result<void> FaultRunner::preflight() {
       diagnostics.error(step.place, allowed.error().message);
       continue;
     }
-    const FaultContext context{stack_, records_[i].id, step.target, ttl_of(experiment_, step)};
     const auto fault =
-        find_fault_kind(step.fault)->make(context, step.params, step.duration.has_value());
+        find_fault_kind(step.fault)->make(context_of(i), step.params, step.duration.has_value());
     if (const auto ready = fault->preflight(); !ready.ok()) {
       diagnostics.error(step.place, ready.error().message);
     }
   }
   return diagnostics.result();
+}
+
+FaultContext FaultRunner::context_of(std::size_t index) const {
+  const FaultStep& step = experiment_.method[index];
+  return {stack_, records_[index].id, step.target, ttl_of(experiment_, step),
+          fault_seed(seed_, index)};
 }
 
 void FaultRunner::start() {
@@ -132,9 +138,8 @@ void FaultRunner::play(std::size_t index) {
           {{"fault", step.fault}, {"target", step.target}, {"reason", allowed.error().message}});
     } else {
       const std::string id = records_[index].id;
-      const FaultContext context{stack_, id, step.target, ttl_of(experiment_, step)};
-      const auto fault =
-          find_fault_kind(step.fault)->make(context, step.params, step.duration.has_value());
+      const auto fault = find_fault_kind(step.fault)
+                             ->make(context_of(index), step.params, step.duration.has_value());
       try {
         inject(index, *fault);
       } catch (const std::exception& e) {

@@ -25,7 +25,7 @@ namespace stormlog::chaos {
 // Blocking: stop_and_heal() until every fault is healed.
 class FaultRunner {
  public:
-  FaultRunner(const Stack& stack, const Experiment& experiment, std::string run,
+  FaultRunner(const Stack& stack, const Experiment& experiment, std::string run, std::uint64_t seed,
               std::filesystem::path program, Journal& journal);
   ~FaultRunner();
 
@@ -41,6 +41,7 @@ class FaultRunner {
   std::vector<FaultRecord> records() const;
 
  private:
+  FaultContext context_of(std::size_t index) const;
   void play(std::size_t index);
   bool wait_for_turn(std::size_t index);
   Result<void> enter(std::size_t index);
@@ -53,6 +54,7 @@ class FaultRunner {
   const Stack& stack_;
   const Experiment& experiment_;
   std::string run_;
+  std::uint64_t seed_;
   std::filesystem::path program_;
   Journal& journal_;
   UndoJournal undo_;

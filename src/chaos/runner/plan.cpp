@@ -1,5 +1,6 @@
 #include "chaos/runner/plan.hpp"
 
+#include "common/base/random.hpp"
 #include "common/base/units.hpp"
 
 namespace stormlog::chaos {
@@ -22,6 +23,11 @@ Nanoseconds ttl_of(const Experiment& experiment, const FaultStep& step) {
   return step.duration.value_or(Nanoseconds{0}) + std::chrono::minutes{1};
 }
 
+std::uint64_t fault_seed(std::uint64_t seed, std::size_t index) {
+  // 53 bits: every client of a proxy reads it back without rounding it.
+  return Random(seed).fork("fault " + std::to_string(index)).next() >> 11;
+}
+
 Json make_plan(const Experiment& experiment, const Stack& stack, std::uint64_t seed) {
   Json plan = {{"title", experiment.title},
                {"file", experiment.file.string()},
@@ -37,6 +43,7 @@ Json make_plan(const Experiment& experiment, const Stack& stack, std::uint64_t s
     entry["ttl"] = units::format_duration(ttl_of(experiment, step));
     const Json params = step.params.to_json();
     if (!params.empty()) entry["params"] = params;
+    entry["seed"] = fault_seed(seed, method.size());
     method.push_back(std::move(entry));
   }
   plan["method"] = std::move(method);

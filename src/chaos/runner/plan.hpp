@@ -16,6 +16,9 @@ nlohmann::ordered_json make_plan(const Experiment& experiment, const Stack& stac
 
 std::string render_plan(const nlohmann::ordered_json& plan);
 
+// Seed of the random choices of the method's fault at `index`.
+std::uint64_t fault_seed(std::uint64_t seed, std::size_t index);
+
 // How long a fault may be in at most: the file's ttl, else its `for` and a minute.
 Nanoseconds ttl_of(const Experiment& experiment, const FaultStep& step);
 

@@ -118,6 +118,12 @@ void ProbeWatcher::look_at_stops() {
 
 void ProbeWatcher::note(ProbeObservation observation) {
   const std::lock_guard lock(mutex_);
+  std::string& shown = last_seen_[observation.probe];
+  if (shown != observation.seen) {
+    shown = observation.seen;
+    journal_.write_at("probe", observation.at,
+                      {{"probe", observation.probe}, {"seen", shown}, {"held", observation.held}});
+  }
   const auto missing = std::find(not_holding_.begin(), not_holding_.end(), observation.probe);
   if (!observation.held) {
     last_trouble_ = observation.at;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -27,7 +28,7 @@ Result<std::vector<ArmedProbe>> arm(const Stack& stack, const std::vector<ProbeS
 ProbeObservation look(ArmedProbe& probe, Nanoseconds at);
 
 // Measures the steady state and the stop conditions at an interval until it is destroyed. Changes
-// are journalled as steady_state_lost and steady_state_held.
+// are journalled: what was seen as probe, and steady_state_lost and steady_state_held.
 //
 // Threads: a thread of its own; observations() on any.
 class ProbeWatcher {
@@ -65,6 +66,7 @@ class ProbeWatcher {
   mutable std::mutex mutex_;
   std::vector<ProbeObservation> observations_;
   std::vector<std::string> not_holding_;
+  std::map<std::string, std::string> last_seen_;  // by the probe's name
   Nanoseconds last_trouble_ = Nanoseconds::min();
   std::jthread thread_;
 };

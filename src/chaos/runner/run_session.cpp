@@ -96,8 +96,8 @@ RunOutcome RunSession::run() {
 void RunSession::prepare() {
   auto steady = arm(stack_, experiment_.steady_state);
   auto stops = arm(stack_, experiment_.stop_when);
-  faults_ =
-      std::make_unique<FaultRunner>(stack_, experiment_, folder_.name, options_.program, *journal_);
+  faults_ = std::make_unique<FaultRunner>(stack_, experiment_, folder_.name, options_.seed,
+                                          options_.program, *journal_);
   breakers_ = std::make_unique<BreakerObserver>(stack_, *journal_);
   processes_ = std::make_unique<ProcessWatcher>(stack_, *journal_);
   if (!steady.ok()) return invalidate(steady.error().message);

@@ -81,6 +81,10 @@ asio::awaitable<void> EventHub::serve(StreamWriter& writer, std::string last_id,
     const auto [error] = co_await subscriber.wake.async_wait(asio::as_tuple(asio::use_awaitable));
     if (!error) subscriber.queue.emplace_back(": heartbeat\n\n");
   }
+  if (subscriber.lagged && !closed_) {
+    co_await writer.write(
+        "event: lagged\ndata: {\"behind\":" + std::to_string(subscriber.queue.size()) + "}\n\n");
+  }
 }
 
 void EventHub::close() {

@@ -21,7 +21,8 @@ namespace stormlog::http {
 // Hands server-sent events to any number of subscribers and remembers the last ones.
 //
 // Threads:  publish(), detach() and has_subscribers() on any thread; everything else on the
-// executor's thread. Blocking: never. A subscriber that lags more than kMaxQueued events is cut.
+// executor's thread. Blocking: never. A subscriber that lags more than kMaxQueued events is told so
+// (event: lagged) and cut; with Last-Event-ID it goes on where it was, as far as history reaches.
 // Lifetime: held by shared_ptr; detach() before the executor's context ends.
 class EventHub : public std::enable_shared_from_this<EventHub> {
  public:

@@ -147,7 +147,7 @@ TEST_F(EventHubTest, SlowClientHoldsNobodyUpAndLosesNothing) {
   EXPECT_EQ(slow.writes, 2);
 }
 
-TEST_F(EventHubTest, ClientThatLagsTooFarIsCut) {
+TEST_F(EventHubTest, ClientThatLagsTooFarIsToldAndCut) {
   Client slow(io_);
   slow.slow = true;
   subscribe(slow);
@@ -159,6 +159,7 @@ TEST_F(EventHubTest, ClientThatLagsTooFarIsCut) {
   slow.take();
   settle();
   EXPECT_TRUE(slow.ended);
+  EXPECT_TRUE(slow.received.ends_with("event: lagged\ndata: {\"behind\":1024}\n\n"));
   EXPECT_EQ(hub_->subscribers(), 0U);
 }
 

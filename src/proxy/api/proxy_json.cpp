@@ -165,11 +165,13 @@ Result<Json> parse_json(std::string_view body) {
 }
 
 Json to_json(const Toxic& toxic) {
-  return {{"attributes", attributes_json(toxic)},
-          {"name", toxic.name},
-          {"type", toxic.type->name},
-          {"stream", to_string(toxic.stream)},
-          {"toxicity", number_json(toxic.toxicity)}};
+  Json json{{"attributes", attributes_json(toxic)},
+            {"name", toxic.name},
+            {"type", toxic.type->name},
+            {"stream", to_string(toxic.stream)},
+            {"toxicity", number_json(toxic.toxicity)}};
+  if (toxic.seed) json["seed"] = *toxic.seed;
+  return json;
 }
 
 Json to_json(const Toxics& toxics) {
@@ -261,9 +263,11 @@ Result<Toxic> read_new_toxic(const Json& body, const Toxics& present, std::uint6
   const bool taken = std::any_of(present.begin(), present.end(),
                                  [&](const auto& toxic) { return toxic->name == name; });
   if (taken) return Error::permanent("toxic already exists", "409");
+  std::optional<std::uint64_t> seed;
+  if (auto read = read_seed(body, seed); !read.ok()) return read.error();
   auto attributes = read_attributes(body, *known, Attributes(known->attributes));
   if (!attributes.ok()) return attributes.error();
-  return Toxic{id, name, known, *stream, toxicity, std::move(*attributes)};
+  return Toxic{id, name, known, *stream, toxicity, std::move(*attributes), seed};
 }
 
 Result<Toxic> read_changed_toxic(const Json& body, const Toxic& toxic) {

@@ -196,8 +196,4 @@ int ProxyServer::run() {
   return code;
 }
 
-void ProxyServer::request_stop() {
-  impl_->service.request_stop();
-}
-
 }  // namespace stormlog::proxy

@@ -49,8 +49,6 @@ class ProxyServer {
   Result<void> load();
   const std::map<std::string, std::shared_ptr<Proxy>>& proxies() const;
   int run();
-  // As SIGTERM. Threads: any.
-  void request_stop();
 
  private:
   struct Impl;

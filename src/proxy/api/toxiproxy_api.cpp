@@ -155,12 +155,14 @@ class Api {
   }
 
   Answer add_toxic(Request& request) {
-    if (!find(request)) co_return error_answer(proxy_not_found());
+    const auto proxy = find(request);
+    if (!proxy) co_return error_answer(proxy_not_found());
     const auto body = parse_json(request.body);
     if (!body.ok()) co_return error_answer(body.error());
     const ProxySet::Change add = [&](Toxics& toxics) -> Result<std::shared_ptr<const Toxic>> {
       auto toxic = read_new_toxic(*body, toxics, proxies_.next_toxic_id());
       if (!toxic.ok()) return toxic.error();
+      toxic->first = proxy->history->accepted.load(std::memory_order_relaxed);
       if (toxics.size() >= proxies_.limits().toxics) {
         return Error::permanent(
             "a proxy can have no more than " + std::to_string(toxics.size()) + " toxics", "400");

@@ -19,8 +19,8 @@ namespace {
 // A toxic has closed the connection: so long may its ends take to accept what was passed on before.
 constexpr std::chrono::seconds kLastWrites{2};
 
-std::string name_of(Stream stream, bool source) {
-  return (stream == Stream::upstream) == source ? "client" : "server";
+std::string source_of(Stream stream) {
+  return stream == Stream::upstream ? "client" : "server";
 }
 
 }  // namespace
@@ -38,12 +38,12 @@ Connection::Connection(Worker& worker, Lane& lane, int client_fd, const Address&
 
 Connection::~Connection() = default;
 
-Random Connection::random() const {
-  return lane_.core->random.fork("connection " + std::to_string(number_));
+Chain::Connection Connection::identity() const {
+  return {lane_.core->random.fork("connection " + std::to_string(number_)), number_};
 }
 
 Chain::Both& Connection::both() {
-  if (!both_) both_ = std::make_unique<Chain::Both>(Chain::Both{random().fork("both"), {}});
+  if (!both_) both_ = std::make_unique<Chain::Both>();
   return *both_;
 }
 
@@ -70,11 +70,9 @@ void Connection::start(MonotonicTime now) {
   dial(now);
 }
 
-// A toxic that acts on connecting draws as every other, with the client's direction.
 bool Connection::is_held_open() const {
   return std::any_of(lane_.toxics->begin(), lane_.toxics->end(), [this](const auto& toxic) {
-    return toxic->type->scope == ToxicType::Scope::connect &&
-           Chain::hits(*toxic, random().fork(to_string(toxic->stream)));
+    return toxic->type->scope == ToxicType::Scope::connect && Chain::hits(*toxic, identity());
   });
 }
 
@@ -143,8 +141,7 @@ void Connection::connected() {
   state_ = State::open;
   addresses_.clear();
   addresses_.shrink_to_fit();
-  turn(up_);
-  turn(down_);
+  turn_both();
   settle();
 }
 
@@ -182,8 +179,7 @@ void Connection::on_timer(MonotonicTime now) {
   up_.wake(now);
   down_.wake(now);
   if (state_ == State::open) {
-    turn(up_);
-    turn(down_);
+    turn_both();
   }
   settle();
 }
@@ -194,22 +190,25 @@ void Connection::on_toxics(MonotonicTime now) {
   down_.apply(*lane_.toxics, now);
   if (state_ == State::held && !ending() && !is_held_open()) return dial(now);
   if (state_ == State::open) {
-    turn(up_);
-    turn(down_);
+    turn_both();
   }
   settle();
 }
 
 void Connection::go_on() {
   if (state_ != State::open) return;
-  turn(up_);
-  turn(down_);
+  turn_both();
   settle();
 }
 
 void Connection::turn(Flow& flow) {
   if (over()) return;
   if (flow.pump()) worker_.again(*this);
+}
+
+void Connection::turn_both() {
+  turn(up_);
+  turn(down_);
 }
 
 // What the flows have asked for, once none of them is at work.
@@ -263,7 +262,7 @@ void Connection::ask_reset(Stream by) {
 }
 
 void Connection::note_end(Stream stream, bool was_reset) {
-  if (reason_.empty()) reason_ = name_of(stream, true) + (was_reset ? " reset" : " closed");
+  if (reason_.empty()) reason_ = source_of(stream) + (was_reset ? " reset" : " closed");
 }
 
 void Connection::kill(const std::string& reason, End how) {

@@ -43,7 +43,7 @@ class Connection {
 
   bool over() const { return state_ == State::over; }
   std::uint64_t number() const { return number_; }
-  Random random() const;
+  Chain::Connection identity() const;
   Chain::Both& both();
 
   // For its flows.
@@ -73,6 +73,7 @@ class Connection {
   void connected();
   void not_reached(const std::string& why);
   void turn(Flow& flow);
+  void turn_both();
   void settle();
   void set_timer();
   bool watch(Socket& socket, bool server_side);

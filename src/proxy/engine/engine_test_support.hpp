@@ -80,7 +80,7 @@ class TestProxy {
 
   explicit TestProxy(const std::string& upstream, const EngineLimits& limits = {},
                      std::uint64_t seed = 1, EventSink* events = nullptr)
-      : engine_(std::make_unique<Engine>(2, limits, events)), seed_(seed) {
+      : engine_(std::make_unique<Engine>(2, limits, events)) {
     auto opened = engine_->open({"test", "127.0.0.1:0", upstream, Random(seed),
                                  std::make_shared<const Toxics>(), engine_->new_history()});
     if (!opened.ok()) throw std::runtime_error(opened.error().message);
@@ -151,7 +151,6 @@ class TestProxy {
   }
 
   std::unique_ptr<Engine> engine_;
-  std::uint64_t seed_;
   std::shared_ptr<RunningProxy> running_;
   std::uint16_t port_ = 0;
   Toxics toxics_;

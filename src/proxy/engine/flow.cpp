@@ -58,8 +58,7 @@ void Flow::apply(const Toxics& toxics, MonotonicTime now) {
       return one->stream == stream_ || one->type->share != nullptr;
     });
     if (!any) return;
-    chain_ = std::make_unique<Chain>(stream_, connection_.random().fork(to_string(stream_)), *this,
-                                     &connection_.both());
+    chain_ = std::make_unique<Chain>(stream_, connection_.identity(), *this, &connection_.both());
   }
   now_ = now;
   chain_->apply(toxics, now);
@@ -236,10 +235,7 @@ bool Flow::flush() {
     const ssize_t sent = ::send(to_.fd, slice.data(), slice.size(), MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno == EINTR) continue;
-      to_.writable = false;
-      if (errno == EAGAIN) return false;
-      lose_destination();
-      return true;
+      return failed_write(errno);
     }
     count_written(sent);
     queued_ -= static_cast<std::size_t>(sent);
@@ -267,10 +263,7 @@ bool Flow::flush_pipe() {
                                   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (sent < 0) {
       if (errno == EINTR) continue;
-      to_.writable = false;
-      if (errno == EAGAIN) return false;
-      lose_destination();
-      return true;
+      return failed_write(errno);
     }
     count_written(sent);
     in_pipe_ -= static_cast<std::size_t>(sent);
@@ -279,6 +272,14 @@ bool Flow::flush_pipe() {
     connection_.worker().pipes().put_back(*pipe_);
     pipe_.reset();
   }
+  return true;
+}
+
+// What flush() says then: whether nothing waits any more.
+bool Flow::failed_write(int code) {
+  to_.writable = false;
+  if (code == EAGAIN) return false;
+  lose_destination();
   return true;
 }
 

@@ -69,6 +69,7 @@ class Flow final : public Output {
   void source_ended(bool was_reset);
   bool flush();
   bool flush_pipe();
+  bool failed_write(int code);
   void drop_waiting();
   void count_read(ssize_t bytes);
   void count_written(ssize_t bytes);

@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <deque>
 
+#include "proxy/toxic/slice_queue.hpp"
 #include "proxy/toxic/types.hpp"
 
 namespace stormlog::proxy {
@@ -22,12 +22,11 @@ class Bandwidth final : public Stage {
 
   void push(Chunk chunk, MonotonicTime now, Output& out) override {
     if (queue_.empty()) free_at_ = std::max(free_at_, chunk.at);
-    held_ += chunk.bytes.size();
-    queue_.push_back(std::move(chunk));
+    queue_.push(std::move(chunk));
     wake(now, out);
   }
   void end(MonotonicTime, Output& out) override {
-    ended_ = true;
+    queue_.end();
     finish(out);
   }
   std::optional<MonotonicTime> deadline() const override {
@@ -39,7 +38,7 @@ class Bandwidth final : public Stage {
       const std::size_t size = next_piece();
       const MonotonicTime due = free_at_ + time_of(size);
       if (due > now) break;
-      send(size, due, out);
+      queue_.send(size, due, out);
       free_at_ = due;
     }
     finish(out);
@@ -53,13 +52,13 @@ class Bandwidth final : public Stage {
   }
   void remove(MonotonicTime now, Output& out) override {
     rate_ = std::max<std::int64_t>(rate_, 1);
-    while (!queue_.empty()) send(queue_.front().bytes.size(), now, out);
+    queue_.send_all(now, out);
     finish(out);
   }
-  std::size_t held() const override { return held_; }
-  std::size_t chunks() const override { return queue_.size(); }
+  std::size_t held() const override { return queue_.held(); }
+  std::size_t chunks() const override { return queue_.chunks(); }
   bool accepts() const override {
-    return held_ < std::max(kLeastQueue, static_cast<std::size_t>(rate_ * kQueue.count()));
+    return queue_.held() < std::max(kLeastQueue, static_cast<std::size_t>(rate_ * kQueue.count()));
   }
 
  private:
@@ -72,27 +71,16 @@ class Bandwidth final : public Stage {
   }
   std::size_t next_piece() const {
     const auto most = static_cast<std::size_t>(rate_ * kPiece.count());
-    return std::min(std::max(kLeastPiece, most), queue_.front().bytes.size());
-  }
-  void send(std::size_t size, MonotonicTime at, Output& out) {
-    Chunk& first = queue_.front();
-    Chunk piece{first.bytes.take_front(size), at, first.arrived};
-    if (first.bytes.empty()) queue_.pop_front();
-    held_ -= piece.bytes.size();
-    out.chunk(std::move(piece));
+    return std::min(std::max(kLeastPiece, most), queue_.first_size());
   }
   // At a rate of 0 not even the end passes, as on a cable that was pulled.
   void finish(Output& out) {
-    if (!ended_ || !queue_.empty() || rate_ == 0) return;
-    ended_ = false;
-    out.end();
+    if (rate_ > 0) queue_.finish(out);
   }
 
   std::int64_t rate_ = 0;  // bytes per millisecond
-  std::deque<Chunk> queue_;
-  std::size_t held_ = 0;
+  SliceQueue queue_;
   MonotonicTime free_at_;
-  bool ended_ = false;
 };
 
 }  // namespace

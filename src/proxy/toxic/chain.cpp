@@ -9,10 +9,23 @@ std::string_view to_string(Stream stream) {
   return stream == Stream::upstream ? "upstream" : "downstream";
 }
 
+namespace {
+
+Random draws(const Toxic& toxic, const Chain::Connection& connection) {
+  const std::string_view scope = toxic.type->share != nullptr ? "both" : to_string(toxic.stream);
+  if (!toxic.seed) return connection.random.fork(scope).fork(toxic.name);
+  // Those that were there before it count backwards.
+  const std::uint64_t number = connection.number - toxic.first;
+  return Random(*toxic.seed).fork("connection " + std::to_string(number)).fork(scope);
+}
+
+}  // namespace
+
 struct Chain::Link {
   std::shared_ptr<const Toxic> toxic;
   std::unique_ptr<Stage> stage;
   bool end_passed = false;  // the end of the stream has left this stage
+  bool removed = false;     // it lingers
 };
 
 // What a stage writes to: the stage behind it, or the sink.
@@ -41,13 +54,13 @@ class Chain::Next final : public Output {
   MonotonicTime now_;
 };
 
-Chain::Chain(Stream stream, Random random, Output& sink, Both* both)
-    : stream_(stream), random_(random), sink_(sink), both_(both) {}
+Chain::Chain(Stream stream, const Connection& connection, Output& sink, Both* both)
+    : stream_(stream), connection_(connection), sink_(sink), both_(both) {}
 
 Chain::~Chain() = default;
 
-bool Chain::hits(const Toxic& toxic, const Random& random) {
-  return random.fork("hit " + toxic.name).uniform() < toxic.toxicity;
+bool Chain::hits(const Toxic& toxic, const Connection& connection) {
+  return draws(toxic, connection).fork("hit").uniform() < toxic.toxicity;
 }
 
 std::size_t Chain::index_of(std::uint64_t id) const {
@@ -58,12 +71,12 @@ std::size_t Chain::index_of(std::uint64_t id) const {
 
 bool Chain::is_hit_by(const Toxic& toxic) const {
   if (toxic.type->scope != ToxicType::Scope::stream) return false;
-  if (toxic.type->share != nullptr) return both_ != nullptr && hits(toxic, both_->random);
-  return toxic.stream == stream_ && hits(toxic, random_);
+  const bool acts_here = toxic.type->share != nullptr ? both_ != nullptr : toxic.stream == stream_;
+  return acts_here && hits(toxic, connection_);
 }
 
 std::unique_ptr<Stage> Chain::make_stage(const Toxic& toxic, MonotonicTime now) const {
-  const Random random = random_.fork(toxic.name);
+  const Random random = draws(toxic, connection_).fork("choices");
   if (toxic.type->share == nullptr) return toxic.type->make(toxic.attributes, random, now);
   auto& state = both_->states[toxic.id];
   if (!state) state = toxic.type->share();
@@ -79,39 +92,46 @@ void Chain::apply(const Toxics& toxics, MonotonicTime now) {
     return std::any_of(wanted.begin(), wanted.end(),
                        [&link](const auto& toxic) { return toxic->id == link.toxic->id; });
   };
-  for (std::size_t i = 0; i < links_.size() && !over_;) {
-    if (is_wanted(links_[i])) {
-      ++i;
-      continue;
-    }
+  for (std::size_t i = 0; i < links_.size() && !over_; ++i) {
+    if (links_[i].removed || is_wanted(links_[i])) continue;
     Next next(*this, i, now);
     links_[i].stage->remove(now, next);
+    links_[i].removed = true;
     if (both_ != nullptr) both_->states.erase(links_[i].toxic->id);
-    links_.erase(links_.begin() + static_cast<std::ptrdiff_t>(i));
   }
+  sweep();
+  std::size_t place = 0;  // behind the one before
   for (std::size_t i = 0; i < wanted.size() && !over_; ++i) {
     const std::size_t at = index_of(wanted[i]->id);
     if (at == links_.size()) {
-      Link link{wanted[i], make_stage(*wanted[i], now), false};
+      Link link{wanted[i], make_stage(*wanted[i], now)};
       // The end came by before it joined: it will see nothing any more.
-      link.end_passed = i == 0 ? ended_ : links_[i - 1].end_passed;
-      links_.insert(links_.begin() + static_cast<std::ptrdiff_t>(i), std::move(link));
+      link.end_passed = place == 0 ? ended_ : links_[place - 1].end_passed;
+      links_.insert(links_.begin() + static_cast<std::ptrdiff_t>(place), std::move(link));
     } else if (links_[at].toxic != wanted[i]) {
       const bool changed = !(links_[at].toxic->attributes == wanted[i]->attributes);
       links_[at].toxic = wanted[i];
       Next next(*this, at, now);
       if (changed) links_[at].stage->update(wanted[i]->attributes, now, next);
     }
+    place = index_of(wanted[i]->id) + 1;
   }
+}
+
+// Lets go of those that were removed and have come to their end.
+void Chain::sweep() {
+  std::erase_if(links_, [](const Link& link) { return link.removed && !link.stage->lingers(); });
 }
 
 void Chain::push(Chunk chunk, MonotonicTime now) {
   pass_chunk(0, std::move(chunk), now);
+  sweep();
 }
 
 void Chain::end(MonotonicTime now) {
   ended_ = true;
   pass_end(0, now);
+  sweep();
 }
 
 void Chain::pass_chunk(std::size_t index, Chunk chunk, MonotonicTime now) {
@@ -136,6 +156,7 @@ void Chain::wake(MonotonicTime now) {
     Next next(*this, i, now);
     links_[i].stage->wake(now, next);
   }
+  sweep();
 }
 
 std::optional<MonotonicTime> Chain::deadline() const {
@@ -167,7 +188,9 @@ bool Chain::accepts() const {
 
 std::vector<std::string> Chain::names() const {
   std::vector<std::string> names;
-  for (const auto& link : links_) names.push_back(link.toxic->name);
+  for (const auto& link : links_) {
+    if (!link.removed) names.push_back(link.toxic->name);
+  }
   return names;
 }
 

@@ -12,8 +12,8 @@ namespace stormlog::proxy {
 // the second takes. With none that hits, everything passes at once, and empty() says so.
 //
 // Whether a toxic hits is drawn once for each connection and direction, from the connection's seed
-// and the toxic's name alone. The draw is kept: a higher toxicity adds connections to those hit and
-// exchanges none.
+// and the toxic's name alone, or from the toxic's seed and the connection's number. The draw is
+// kept: a higher toxicity adds connections to those hit and exchanges none.
 //
 // Threads:  caller synchronises.
 // Lifetime: `sink` and `both` outlive it.
@@ -22,11 +22,15 @@ class Chain {
   // What the two chains of a connection share. Without it, toxics that act on both directions
   // together are passed over.
   struct Both {
-    Random random;                                            // their hits are drawn from it
     std::map<std::uint64_t, std::shared_ptr<void>> states{};  // by the toxic's id
   };
+  // Whose random choices these are.
+  struct Connection {
+    Random random;             // of this connection
+    std::uint64_t number = 0;  // of all that the proxy has accepted
+  };
 
-  Chain(Stream stream, Random random, Output& sink, Both* both = nullptr);
+  Chain(Stream stream, const Connection& connection, Output& sink, Both* both = nullptr);
   ~Chain();
   Chain(const Chain&) = delete;
   Chain& operator=(const Chain&) = delete;
@@ -47,8 +51,8 @@ class Chain {
   bool empty() const { return links_.empty(); }
   // A toxic closed or reset the connection; nothing passes any more.
   bool over() const { return over_; }
-  // Whether a toxic hits a stream of which `random` is the generator.
-  static bool hits(const Toxic& toxic, const Random& random);
+  // Whether a toxic hits the connection. Its own stream decides, unless it acts on both.
+  static bool hits(const Toxic& toxic, const Connection& connection);
   // Names of the toxics that hit, in order.
   std::vector<std::string> names() const;
 
@@ -59,11 +63,12 @@ class Chain {
   void pass_chunk(std::size_t index, Chunk chunk, MonotonicTime now);
   void pass_end(std::size_t index, MonotonicTime now);
   std::size_t index_of(std::uint64_t id) const;
+  void sweep();
   bool is_hit_by(const Toxic& toxic) const;
   std::unique_ptr<Stage> make_stage(const Toxic& toxic, MonotonicTime now) const;
 
   Stream stream_;
-  Random random_;
+  Connection connection_;
   Output& sink_;
   Both* both_;
   std::vector<Link> links_;

@@ -43,7 +43,7 @@ class ChainTest : public testing::Test {
   }
 
   Recorder out_;
-  Chain chain_{Stream::downstream, Random(1), out_};
+  Chain chain_{Stream::downstream, {Random(1)}, out_};
   std::uint64_t next_id_ = 1;
 };
 
@@ -135,11 +135,28 @@ TEST_F(ChainTest, ToxicityIsTheShareOfConnectionsHit) {
   const auto some = toxic("some", "latency", {}, 0.3);
   int hit = 0;
   for (std::uint64_t seed = 0; seed < 10'000; ++seed) {
-    Chain chain(Stream::downstream, Random(seed), out_);
+    Chain chain(Stream::downstream, {Random(seed)}, out_);
     chain.apply({some}, out_.now);
     hit += chain.empty() ? 0 : 1;
   }
   EXPECT_NEAR(hit / 10'000.0, 0.3, 0.02);
+}
+
+// Made again, on a proxy that has seen more connections since and has another seed.
+TEST_F(ChainTest, AToxicsOwnSeedHitsTheSameTrafficAgain) {
+  const auto hits = [&](std::uint64_t seed, std::uint64_t first, std::string name) {
+    Toxic seeded = *toxic(name, "latency", {}, 0.5);
+    seeded.seed = seed;
+    seeded.first = first;
+    std::string pattern;
+    // Two that were there before it, and those that come.
+    for (std::uint64_t number = first - 1; number < first + 100; ++number) {
+      pattern += Chain::hits(seeded, {Random(first), number}) ? 'x' : '.';
+    }
+    return pattern;
+  };
+  EXPECT_EQ(hits(5, 10, "fault-a"), hits(5, 9'000, "fault-b"));
+  EXPECT_NE(hits(5, 10, "fault-a"), hits(6, 10, "fault-a"));
 }
 
 TEST_F(ChainTest, AHigherToxicityHitsTheSameConnectionsAndMore) {
@@ -148,7 +165,7 @@ TEST_F(ChainTest, AHigherToxicityHitsTheSameConnectionsAndMore) {
   raised.toxicity = 0.6;
   const auto high = std::make_shared<const Toxic>(raised);
   for (std::uint64_t seed = 0; seed < 1'000; ++seed) {
-    Chain chain(Stream::downstream, Random(seed), out_);
+    Chain chain(Stream::downstream, {Random(seed)}, out_);
     chain.apply({low}, out_.now);
     const bool was_hit = !chain.empty();
     chain.apply({high}, out_.now);
@@ -158,7 +175,7 @@ TEST_F(ChainTest, AHigherToxicityHitsTheSameConnectionsAndMore) {
 
 TEST_F(ChainTest, ToxicityOfNoneAndAll) {
   for (std::uint64_t seed = 0; seed < 1'000; ++seed) {
-    Chain chain(Stream::downstream, Random(seed), out_);
+    Chain chain(Stream::downstream, {Random(seed)}, out_);
     chain.apply({toxic("none", "latency", {}, 0), toxic("all", "noop", {}, 1)}, out_.now);
     EXPECT_THAT(chain.names(), ElementsAre("all"));
   }
@@ -177,7 +194,7 @@ TEST_F(ChainTest, EveryByteOnceAndInOrderWhateverIsDoneToTheToxics) {
     SCOPED_TRACE(seed);
     Random random(seed);
     Recorder out;
-    Chain chain(Stream::downstream, Random(seed), out);
+    Chain chain(Stream::downstream, {Random(seed)}, out);
     Toxics toxics;
     std::string sent;
     for (int step = 0; step < 80; ++step) {

@@ -109,7 +109,7 @@ class Requests final : public Stage {
   // A request of which a part was swallowed cannot be mended.
   void remove(MonotonicTime now, Output& out) override {
     if (in_body_ && swallow_) return out.close();
-    conversation_->raw = true;
+    removed_ = true;
     release_at_.reset();
     pass_head(now, out);
     process(now, out);
@@ -126,7 +126,7 @@ class Requests final : public Stage {
       decided(now, out);
     }
     while (!waiting_.empty() && !release_at_ && !over_) {
-      if (conversation_->raw) {
+      if (conversation_->raw || removed_) {
         pass_head(now, out);
         pass(waiting_.front().bytes.size(), now, out);
       } else if (in_body_) {
@@ -228,6 +228,7 @@ class Requests final : public Stage {
   bool swallow_ = false;
   bool ended_ = false;
   bool over_ = false;
+  bool removed_ = false;
 };
 
 // Lets the answers through, follows where each ends, and puts the toxic's own between them.
@@ -262,6 +263,12 @@ class Answers final : public Stage {
   void wake(MonotonicTime now, Output& out) override { tell(now, out); }
   void update(const Attributes&, MonotonicTime, Output&) override {}
   void remove(MonotonicTime now, Output& out) override { tell(now, out); }
+  // An answer of its own still waits for those before it.
+  bool lingers() const override {
+    const auto& exchanges = conversation_->exchanges;
+    return !conversation_->raw && std::any_of(exchanges.begin(), exchanges.end(),
+                                              [](const Exchange& one) { return !one.forwarded; });
+  }
 
  private:
   bool is_turn() const {

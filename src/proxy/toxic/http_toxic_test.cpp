@@ -57,11 +57,11 @@ class HttpToxic : public testing::Test {
   std::string at_client() const { return client_.bytes(); }
 
   Toxic toxic_{0, "", nullptr, Stream::upstream, 1, Attributes({})};
-  Chain::Both both_{Random(1)};
+  Chain::Both both_;
   Recorder server_;
   Recorder client_;
-  Chain up_{Stream::upstream, Random(1), server_, &both_};
-  Chain down_{Stream::downstream, Random(2), client_, &both_};
+  Chain up_{Stream::upstream, {Random(1)}, server_, &both_};
+  Chain down_{Stream::downstream, {Random(1)}, client_, &both_};
 };
 
 const std::string kGet = "GET /a?x=1 HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -173,6 +173,18 @@ TEST_F(HttpToxic, ItsRemovalLetsTheRestThrough) {
   server(kOk);
   EXPECT_EQ(at_server(), kGet + kPost);
   EXPECT_EQ(at_client(), kOk);
+}
+
+TEST_F(HttpToxic, ItsOwnAnswerOutlivesItsRemoval) {
+  with({{"status", whole(503)}, {"body", std::string("busy")}, {"path", std::string("/a")}});
+  client(kPost + kGet);
+  EXPECT_EQ(at_server(), kPost);
+  apply({});
+  EXPECT_EQ(at_client(), "");
+  client(kGet);
+  EXPECT_EQ(at_server(), kPost + kGet);
+  server(kOk + kOk);
+  EXPECT_EQ(at_client(), kOk + k503 + kOk);
 }
 
 TEST_F(HttpToxic, AnUpdateCountsForTheNextRequest) {

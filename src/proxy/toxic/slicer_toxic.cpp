@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <deque>
 
+#include "proxy/toxic/slice_queue.hpp"
 #include "proxy/toxic/types.hpp"
 
 namespace stormlog::proxy {
@@ -16,13 +16,12 @@ class Slicer final : public Stage {
 
   void push(Chunk chunk, MonotonicTime now, Output& out) override {
     if (queue_.empty()) next_at_ = std::max(next_at_, chunk.at);
-    held_ += chunk.bytes.size();
-    queue_.push_back(std::move(chunk));
+    queue_.push(std::move(chunk));
     wake(now, out);
   }
   void end(MonotonicTime, Output& out) override {
-    ended_ = true;
-    finish(out);
+    queue_.end();
+    queue_.finish(out);
   }
   std::optional<MonotonicTime> deadline() const override {
     if (queue_.empty()) return std::nullopt;
@@ -30,10 +29,10 @@ class Slicer final : public Stage {
   }
   void wake(MonotonicTime now, Output& out) override {
     while (!queue_.empty() && next_at_ <= now) {
-      send(slice_size(), next_at_, out);
+      queue_.send(slice_size(), next_at_, out);
       next_at_ += delay_;
     }
-    finish(out);
+    queue_.finish(out);
   }
   void update(const Attributes& attributes, MonotonicTime now, Output& out) override {
     read(attributes);
@@ -41,12 +40,12 @@ class Slicer final : public Stage {
     wake(now, out);
   }
   void remove(MonotonicTime now, Output& out) override {
-    while (!queue_.empty()) send(queue_.front().bytes.size(), now, out);
-    finish(out);
+    queue_.send_all(now, out);
+    queue_.finish(out);
   }
-  std::size_t held() const override { return held_; }
-  std::size_t chunks() const override { return queue_.size(); }
-  bool accepts() const override { return held_ < kQueue; }
+  std::size_t held() const override { return queue_.held(); }
+  std::size_t chunks() const override { return queue_.chunks(); }
+  bool accepts() const override { return queue_.held() < kQueue; }
 
  private:
   void read(const Attributes& attributes) {
@@ -58,27 +57,13 @@ class Slicer final : public Stage {
     const std::uint64_t size = average_ - variation_ + random_.below(2 * variation_ + 1);
     return std::max<std::size_t>(1, size);
   }
-  void send(std::size_t size, MonotonicTime at, Output& out) {
-    Chunk& first = queue_.front();
-    Chunk slice{first.bytes.take_front(size), at, first.arrived};
-    if (first.bytes.empty()) queue_.pop_front();
-    held_ -= slice.bytes.size();
-    out.chunk(std::move(slice));
-  }
-  void finish(Output& out) {
-    if (!ended_ || !queue_.empty()) return;
-    ended_ = false;
-    out.end();
-  }
 
   Random random_;
   std::uint64_t average_ = 1;
   std::uint64_t variation_ = 0;
   std::chrono::microseconds delay_{};
-  std::deque<Chunk> queue_;
-  std::size_t held_ = 0;
+  SliceQueue queue_;
   MonotonicTime next_at_{};
-  bool ended_ = false;
 };
 
 std::string conflict(const Attributes& attributes) {

@@ -35,8 +35,8 @@ class Output {
 // blocks and reads no clock; every call says what time it is.
 //
 // Calls come in this order: push() any number of times, then end() at most once; wake() whenever
-// deadline() is due; update() and remove() at any time, remove() as the last. After close() or
-// reset() of its output a stage is not called again.
+// deadline() is due; update() and remove() at any time, remove() as the last, but for a stage that
+// lingers. After close() or reset() of its output a stage is not called again.
 //
 // Threads: caller synchronises.
 class Stage {
@@ -54,6 +54,8 @@ class Stage {
   virtual void update(const Attributes& attributes, MonotonicTime now, Output& out) = 0;
   // Passes on everything that it holds, in order and at once.
   virtual void remove(MonotonicTime now, Output& out) = 0;
+  // After remove(): whether it must stay for a while, to bring to an end what it began.
+  virtual bool lingers() const { return false; }
 
   // Bytes it holds back; they count against the connection's
   // buffer.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,10 @@ struct Toxic {
   Stream stream = Stream::downstream;
   double toxicity = 1;  // the chance that a connection is hit
   Attributes attributes;
+  // Decides its random choices instead of the proxy's seed and its name: a toxic that is made again
+  // meets the same traffic with the same hits, however many connections the proxy has seen.
+  std::optional<std::uint64_t> seed{};
+  std::uint64_t first = 0;  // the number of the proxy's last connection when it was made
 };
 
 // All toxics of a proxy, in the order they were added, which is the order of the chain.
