@@ -65,6 +65,7 @@ IngestBatch Coalescer::take() {
     queue_.pop_front();
   }
   if (batch.requests.empty()) return batch;
+  ++taken_;
   batch.body.reserve(bytes);
   append_batch_header(batch.count, batch.body);
   for (const auto& request : batch.requests) batch.body += request->frames();

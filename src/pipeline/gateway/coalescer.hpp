@@ -115,6 +115,8 @@ class Coalescer {
   bool empty() const { return queue_.empty(); }
   std::size_t requests() const { return queue_.size(); }
   std::uint64_t bytes() const { return bytes_; }
+  // How many batches were taken.
+  std::uint64_t taken() const { return taken_; }
 
  private:
   void drop_abandoned();
@@ -122,6 +124,7 @@ class Coalescer {
   const Limits limits_;
   std::deque<std::shared_ptr<IngestRequest>> queue_;
   std::uint64_t bytes_ = 0;
+  std::uint64_t taken_ = 0;
 };
 
 }  // namespace stormlog::pipeline

@@ -18,6 +18,9 @@ void add_api_gateway_options(OptionTable& options, ApiGatewayConfig& config) {
   options.add("connections", &upstream.connections, {1, 256},
               "Connections to each producer; each carries one batch at a time. Raising it sends "
               "more and smaller batches.");
+  options.add("max-upstream-connections", &upstream.max_connections, {1, 10'000},
+              "While all connections to a producer wait for it and requests queue behind, up to "
+              "this many are used.");
   options.add_bytes("queue-bytes", &config.queue.queue_bytes, {64 * 1024, 16ULL << 30},
                     "Events that may wait for a connection; beyond it requests are answered 503.");
   options.add("upstream-timeout", &upstream.timeout, {milliseconds(10), hours(1)},

@@ -71,14 +71,11 @@ void Upstream::add_slot() {
   asio::co_spawn(io_, run(*slots_.back()), asio::detached);
 }
 
-void Upstream::add_slot_when_blocked() {
-  const auto size = static_cast<std::int64_t>(slots_.size());
-  if (queue_.empty() || busy_ < size || size >= config_.max_connections) return;
-  const MonotonicTime now = clock_.now();
-  for (const auto& slot : slots_) {
-    if (now - slot->since < kLook) return;  // they are busy, not blocked
-  }
+bool Upstream::use_one_more() {
+  if (wake_one()) return true;
+  if (static_cast<std::int64_t>(slots_.size()) >= config_.max_connections) return false;
   add_slot();
+  return true;
 }
 
 bool Upstream::admits() const {
@@ -98,6 +95,7 @@ bool Upstream::wake_one() {
     if (!slot->idle) continue;
     slot->idle = false;
     --idle_;
+    ++waking_;
     slot->connection.cancel_watch();
     return true;
   }
@@ -156,7 +154,6 @@ asio::awaitable<void> Upstream::watch() {
 asio::awaitable<void> Upstream::watch_closed() {
   if (!suspected_ && !stalled()) {
     co_await pause(kLook);
-    add_slot_when_blocked();
     co_return;
   }
   const auto breaker = breaker_;  // held for the permit: the coroutine may be destroyed last
@@ -166,7 +163,6 @@ asio::awaitable<void> Upstream::watch_closed() {
   if (alive) {
     permit.success();
     reached();
-    add_slot_when_blocked();
     co_return;
   }
   permit.failure();

@@ -24,9 +24,10 @@ namespace asio = boost::asio;
 struct UpstreamConfig {
   // Each carries one batch at a time. Raising it sends more and smaller batches.
   std::int64_t connections = 4;
-  // While all of them wait for the producer and requests queue behind, more are added one by one up
-  // to this: a producer that waits for Kafka can still say no to the others at once.
-  std::int64_t max_connections = 64;
+  // While all of them wait for the producer and requests queue behind, up to this many are used: a
+  // slow Kafka delays requests by its own delay and little more, and a producer that waits for it
+  // can still say no to the others at once.
+  std::int64_t max_connections = 256;
   std::chrono::milliseconds connect_timeout{500};
   // Of one batch, to the answer. Longer than the producer's own request-timeout, so that it is the
   // producer that tells what it knows.
@@ -75,8 +76,15 @@ class Upstream {
   bool admits() const;
   std::int64_t idle() const { return idle_; }
   std::int64_t busy() const { return busy_; }
+  // A connection was woken and will take what waits.
+  bool waking() const { return waking_ > 0; }
+  // Whether one of `connections` is free.
+  bool has_free() const { return admits() && idle_ > 0 && busy_ < config_.connections; }
   // Makes one idle connection look into the queue; false when none is idle.
   bool wake_one();
+  // One more than `connections` takes what waits, a new one where it must be; false at
+  // `max_connections`.
+  bool use_one_more();
 
  private:
   struct Slot;
@@ -91,7 +99,6 @@ class Upstream {
   void suspect();
   bool stalled() const;
   void add_slot();
-  void add_slot_when_blocked();
   void reached();
 
   asio::awaitable<void> run(Slot& slot);
@@ -124,6 +131,7 @@ class Upstream {
   MonotonicTime probed_{};
   std::int64_t idle_ = 0;
   std::int64_t busy_ = 0;
+  std::int64_t waking_ = 0;
 };
 
 }  // namespace stormlog::pipeline

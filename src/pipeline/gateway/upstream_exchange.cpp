@@ -56,11 +56,13 @@ asio::awaitable<void> Upstream::wait_for_work(Slot& slot) {
   slot.idle = true;
   ++idle_;
   const bool closed = co_await slot.connection.watch_peer_close();
-  if (slot.idle) --idle_;  // else wake_one() has counted it
+  const bool woken = !slot.idle;
   slot.idle = false;
+  --(woken ? waking_ : idle_);  // wake_one() has counted it as not idle
   if (!closed) co_return;
   slot.connection.close();
   suspect();
+  if (woken) links_.state_changed();  // somebody else must take what it was woken for
 }
 
 asio::awaitable<void> Upstream::send(Slot& slot) {
@@ -80,6 +82,7 @@ asio::awaitable<void> Upstream::send(Slot& slot) {
   slot.busy = true;
   slot.since = clock_.now();
   ++busy_;
+  if (!queue_.empty()) links_.state_changed();  // a batch has its limits
   const auto outcome = co_await slot.connection.exchange(std::move(request), config_.timeout);
   --busy_;
   slot.busy = false;

@@ -3,10 +3,17 @@
 #include <algorithm>
 
 namespace stormlog::pipeline {
+namespace {
+
+// Nobody has taken a request for so long although some wait: all connections are with producers
+// that wait themselves. At this pace one more is used, so that batches stay batches.
+constexpr std::chrono::milliseconds kOneMoreAfter{5};
+
+}  // namespace
 
 UpstreamPool::UpstreamPool(asio::io_context& io, Coalescer::Limits limits,
                            telemetry::Metrics& metrics, const Clock& clock)
-    : io_(io), queue_(limits), metrics_(metrics), clock_(clock) {
+    : queue_(limits), metrics_(metrics), clock_(clock), io_(io), more_timer_(io) {
   using telemetry::Metrics;
   metrics.gauge_source(
       "gateway_queue_requests", "Requests that wait for a producer's connection.",
@@ -65,15 +72,40 @@ bool UpstreamPool::offer(const std::shared_ptr<IngestRequest>& request) {
   return true;
 }
 
-// One idle connection of the producer with the least to do. It takes all that waits when it runs,
+// One free connection of the producer with the least to do. It takes all that waits when it runs,
 // which is after the requests that are being read now.
 void UpstreamPool::wake() {
   Upstream* best = nullptr;
   for (const auto& upstream : upstreams_) {
-    if (!upstream->admits() || upstream->idle() == 0) continue;
+    if (upstream->waking()) return;
+    if (!upstream->has_free()) continue;
     if (best == nullptr || upstream->busy() < best->busy()) best = upstream.get();
   }
-  if (best != nullptr) best->wake_one();
+  if (best != nullptr) {
+    best->wake_one();
+  } else {
+    look_for_more();
+  }
+}
+
+void UpstreamPool::look_for_more() {
+  if (std::exchange(more_awaited_, true)) return;
+  more_timer_.expires_after(kOneMoreAfter);
+  more_timer_.async_wait([this, taken = queue_.taken()](const boost::system::error_code& error) {
+    more_awaited_ = false;
+    if (error || queue_.empty()) return;
+    std::vector<Upstream*> by_load;
+    for (const auto& upstream : upstreams_) {
+      if (upstream->admits()) by_load.push_back(upstream.get());
+    }
+    std::sort(by_load.begin(), by_load.end(),
+              [](const Upstream* a, const Upstream* b) { return a->busy() < b->busy(); });
+    if (queue_.taken() == taken) {
+      std::any_of(by_load.begin(), by_load.end(),
+                  [](Upstream* one) { return one->use_one_more(); });
+    }
+    look_for_more();
+  });
 }
 
 void UpstreamPool::on_state_changed() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <vector>
 
@@ -37,16 +38,19 @@ class UpstreamPool {
 
  private:
   void wake();
+  void look_for_more();
   void on_state_changed();
   void try_elsewhere(IngestBatch batch);
   bool may_repeat(const Upstream& from);
 
-  asio::io_context& io_;
   Coalescer queue_;
   telemetry::Metrics& metrics_;
   const Clock& clock_;
   std::vector<std::unique_ptr<Upstream>> upstreams_;
   resilience::RetryBudget budget_;
+  asio::io_context& io_;
+  asio::steady_timer more_timer_;  // until one more connection is used
+  bool more_awaited_ = false;
 };
 
 }  // namespace stormlog::pipeline

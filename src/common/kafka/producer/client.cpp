@@ -79,8 +79,7 @@ std::string error_name(int code) {
 }
 
 Result<std::unique_ptr<Client>> Client::create(const ProducerConfig& config,
-                                               const ProducerCallbacks& callbacks,
-                                               const Clock& clock, OnFatal on_fatal) {
+                                               ClientCallbacks callbacks, const Clock& clock) {
   auto conf = make_conf(config);
   if (!conf.ok()) return conf.error();
   std::array<char, 512> reason{};
@@ -93,17 +92,16 @@ Result<std::unique_ptr<Client>> Client::create(const ProducerConfig& config,
     rd_kafka_destroy(kafka);
     return Error::permanent("Kafka topic \"" + config.topic + "\": " + why);
   }
-  return std::unique_ptr<Client>(new Client(kafka, topic, callbacks, clock, std::move(on_fatal)));
+  return std::unique_ptr<Client>(new Client(kafka, topic, std::move(callbacks), clock));
 }
 
-Client::Client(rd_kafka_t* kafka, rd_kafka_topic_t* topic, const ProducerCallbacks& callbacks,
-               const Clock& clock, OnFatal on_fatal)
+Client::Client(rd_kafka_t* kafka, rd_kafka_topic_t* topic, ClientCallbacks callbacks,
+               const Clock& clock)
     : kafka_(kafka),
       topic_(topic),
       queue_(rd_kafka_queue_get_main(kafka)),
-      callbacks_(callbacks),
+      callbacks_(std::move(callbacks)),
       clock_(clock),
-      on_fatal_(std::move(on_fatal)),
       thread_([this] { run(); }) {}
 
 Client::~Client() {
@@ -111,12 +109,12 @@ Client::~Client() {
   thread_.join();
 }
 
-ProduceStatus Client::produce(const Record& record, std::uint64_t token) {
+ProduceStatus Client::produce(const Record& record, std::uint64_t token, std::uint32_t slot) {
   // Outside of the lock of librdkafka: the report may come before rd_kafka_produceva() returns.
   InFlightList::Entry* entry = nullptr;
   {
     const std::lock_guard lock(mutex_);
-    entry = in_flight_.add(token, record.key.size() + record.value.size(), clock_.now());
+    entry = in_flight_.add(token, record.key.size() + record.value.size(), clock_.now(), slot);
   }
   constexpr std::size_t kMaxHeaders = 8;
   std::array<rd_kafka_vu_t, 5 + kMaxHeaders> arguments;
@@ -196,6 +194,7 @@ Delivery Client::report(const rd_kafka_message_t& message, InFlightList::Entry*&
   delivery.token = entry->token;
   delivery.latency = now - entry->since;
   delivery.code = message.err;
+  delivery.partition = message.partition;
   const rd_kafka_msg_status_t status = rd_kafka_message_status(&message);
   if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR || status == RD_KAFKA_MSG_STATUS_PERSISTED) {
     delivery.status = DeliveryStatus::acked;
@@ -210,7 +209,6 @@ Delivery Client::report(const rd_kafka_message_t& message, InFlightList::Entry*&
 }
 
 void Client::take_reports(rd_kafka_event_t* event) {
-  deliveries_.clear();
   bool saw_fatal = false;
   {
     const MonotonicTime now = clock_.now();
@@ -218,18 +216,25 @@ void Client::take_reports(rd_kafka_event_t* event) {
     while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event)) {
       InFlightList::Entry* entry = nullptr;
       deliveries_.push_back(report(*message, entry, now));
+      slots_.push_back(entry->slot);
       in_flight_.remove(entry);
       saw_fatal = saw_fatal || message->err == RD_KAFKA_RESP_ERR__FATAL;
     }
   }
-  if (!deliveries_.empty()) callbacks_.on_deliveries(deliveries_);
+  tell();
   if (saw_fatal) check_fatal();
+}
+
+void Client::tell() {
+  if (!deliveries_.empty()) callbacks_.on_deliveries(deliveries_, slots_);
+  deliveries_.clear();
+  slots_.clear();
 }
 
 void Client::take_error(rd_kafka_event_t* event) {
   const rd_kafka_resp_err_t code = rd_kafka_event_error(event);
   if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-    callbacks_.on_brokers_down();
+    callbacks_.on_brokers_down(*this);
   } else if (code == RD_KAFKA_RESP_ERR__FATAL || rd_kafka_event_error_is_fatal(event) != 0) {
     check_fatal();
   } else {
@@ -243,7 +248,7 @@ void Client::check_fatal() {
   const rd_kafka_resp_err_t code = rd_kafka_fatal_error(kafka_, reason.data(), reason.size());
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR || fatal_) return;
   fatal_ = true;
-  on_fatal_(*this, error_name(code) + ": " + reason.data());
+  callbacks_.on_fatal(*this, error_name(code) + ": " + reason.data());
 }
 
 void Client::give_up() {
@@ -257,7 +262,6 @@ void Client::give_up() {
 
 // What librdkafka did not report although it was purged.
 void Client::tell_rest() {
-  deliveries_.clear();
   {
     const MonotonicTime now = clock_.now();
     const std::lock_guard lock(mutex_);
@@ -267,10 +271,11 @@ void Client::tell_rest() {
       delivery.code = RD_KAFKA_RESP_ERR__DESTROY;
       delivery.latency = now - entry->since;
       deliveries_.push_back(delivery);
+      slots_.push_back(entry->slot);
       in_flight_.remove(entry);
     }
   }
-  if (!deliveries_.empty()) callbacks_.on_deliveries(deliveries_);
+  tell();
 }
 
 }  // namespace stormlog::kafka

@@ -20,16 +20,17 @@ class InFlightList {
     MonotonicTime since{};
     std::uint64_t token = 0;
     std::uint64_t bytes = 0;
+    std::uint32_t slot = 0;
   };
 
-  Entry* add(std::uint64_t token, std::uint64_t bytes, MonotonicTime now) {
+  Entry* add(std::uint64_t token, std::uint64_t bytes, MonotonicTime now, std::uint32_t slot = 0) {
     Entry* entry = free_;
     if (entry != nullptr) {
       free_ = entry->next;
     } else {
       entry = &storage_.emplace_back();
     }
-    *entry = {newest_, nullptr, now, token, bytes};
+    *entry = {newest_, nullptr, now, token, bytes, slot};
     (newest_ != nullptr ? newest_->next : oldest_) = entry;
     newest_ = entry;
     ++count_;

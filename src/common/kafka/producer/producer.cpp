@@ -1,70 +1,208 @@
 #include "common/kafka/producer/producer.hpp"
 
 #include <algorithm>
+#include <condition_variable>
 #include <mutex>
 #include <thread>
 
 #include "common/base/log.hpp"
 #include "common/kafka/producer/client.hpp"
+#include "common/kafka/producer/lane_plan.hpp"
 
 namespace stormlog::kafka {
 namespace {
 
+using std::chrono::milliseconds;
+
 // Between two tries to make a client, when the machine has no threads or memory to give.
 constexpr std::chrono::seconds kRetryCreate{1};
+// What leaves together must go into one request.
+constexpr milliseconds kFarLinger{2};
+
+// As murmur2_random does, before it takes the remainder of the partitions.
+std::uint32_t partition_hash(std::string_view key) {
+  constexpr std::int32_t kAll = 0x7fffffff;
+  return static_cast<std::uint32_t>(
+      rd_kafka_msg_partitioner_murmur2(nullptr, key.data(), key.size(), kAll, nullptr, nullptr));
+}
+
+std::unique_ptr<HeldRecord> copy_of(const Record& record, std::uint64_t token, MonotonicTime now) {
+  auto held = std::make_unique<HeldRecord>();
+  held->key = record.key;
+  held->value = record.value;
+  for (const auto& header : record.headers) held->headers.emplace_back(header.name, header.value);
+  held->token = token;
+  held->since = now;
+  return held;
+}
+
+std::uint64_t bytes_of(const HeldRecord& record) {
+  return record.key.size() + record.value.size();
+}
 
 }  // namespace
 
 struct Producer::Impl {
+  // A connection: one client, and a new one when that has failed for good.
+  struct Lane {
+    std::unique_ptr<Client> client;
+    MonotonicTime next_create{};
+  };
+
   Impl(ProducerConfig producer_config, ProducerCallbacks producer_callbacks,
        const Clock& producer_clock)
       : config(std::move(producer_config)),
         callbacks(std::move(producer_callbacks)),
-        clock(producer_clock) {}
+        clock(producer_clock),
+        plan({.far_lanes = static_cast<int>(config.far_connections)}),
+        lanes(static_cast<std::size_t>(config.far_connections) + 1) {}
 
-  Result<std::unique_ptr<Client>> make_client() {
-    return Client::create(config, callbacks, clock,
-                          [this](Client& client, const std::string& why) { replace(client, why); });
-  }
-  void replace(Client& client, const std::string& why);
-  void renew(const std::unique_lock<std::mutex>& held);
+  Result<std::unique_ptr<Client>> make_client(std::size_t lane);
+  void on_deliveries(std::span<const Delivery> deliveries, std::span<const std::uint32_t> slots);
+  void on_brokers_down(std::size_t lane, const Client& client);
+  void replace(std::size_t lane, Client& client, const std::string& why);
+  Client* client_of(std::size_t lane);
+  void depart();
+  void pace();
 
   const ProducerConfig config;
   const ProducerCallbacks callbacks;
   const Clock& clock;
 
-  mutable std::mutex mutex;
-  std::unique_ptr<Client> current;
+  mutable std::mutex mutex;  // of all that follows
+  LanePlan plan;
+  std::vector<Lane> lanes;
   std::vector<std::unique_ptr<Client>> dying;  // they tell their records, then end
   std::uint64_t rebuilds = 0;
+  std::uint64_t keyless = 0;
+  std::uint64_t held_bytes = 0;
+  std::vector<LanePlan::Departure> departures;
+  std::vector<Delivery> refused;  // by librdkafka, after produce() had taken them
   bool closing = false;
-  MonotonicTime next_create{};
+  std::condition_variable changed;
+  std::thread pacer;  // sends what is held when it is due
 };
 
+Result<std::unique_ptr<Client>> Producer::Impl::make_client(std::size_t lane) {
+  ProducerConfig its = config;
+  if (lane > 0) {
+    its.linger = std::max<std::chrono::microseconds>(its.linger, kFarLinger);
+    // Lane 0 says the same of the same brokers.
+    its.properties.insert(its.properties.begin(), {"log_level", "2"});
+  }
+  ClientCallbacks own;
+  own.on_deliveries = [this](std::span<const Delivery> deliveries,
+                             std::span<const std::uint32_t> slots) {
+    on_deliveries(deliveries, slots);
+  };
+  own.on_brokers_down = [this, lane](const Client& client) { on_brokers_down(lane, client); };
+  own.on_fatal = [this, lane](Client& client, const std::string& why) {
+    replace(lane, client, why);
+  };
+  return Client::create(its, std::move(own), clock);
+}
+
+void Producer::Impl::on_deliveries(std::span<const Delivery> deliveries,
+                                   std::span<const std::uint32_t> slots) {
+  {
+    const std::lock_guard lock(mutex);
+    const MonotonicTime now = clock.now();
+    const Delivery* quickest = nullptr;
+    for (const Delivery& delivery : deliveries) {
+      if (delivery.status != DeliveryStatus::acked) continue;
+      if (quickest == nullptr || delivery.latency < quickest->latency) quickest = &delivery;
+      plan.seen_partition(delivery.partition);
+    }
+    for (const std::uint32_t slot : slots) plan.settled(slot);
+    if (quickest != nullptr) plan.reported(quickest->latency, now);
+    depart();
+  }
+  callbacks.on_deliveries(deliveries);
+}
+
+// A connection that nobody uses may be gone without meaning anything.
+void Producer::Impl::on_brokers_down(std::size_t lane, const Client& client) {
+  if (lane == 0 || client.in_flight().messages > 0) callbacks.on_brokers_down();
+}
+
 // On the thread of the client that failed: it goes on to tell its records by itself.
-void Producer::Impl::replace(Client& client, const std::string& why) {
+void Producer::Impl::replace(std::size_t lane, Client& client, const std::string& why) {
   log::error("Kafka client failed for good, making a new one", {{"reason", why}});
   {
-    std::unique_lock lock(mutex);
-    if (current.get() != &client) return;
+    const std::lock_guard lock(mutex);
+    if (lanes[lane].client.get() != &client) return;
     std::erase_if(dying, [](const auto& old) { return old->finished(); });
-    dying.push_back(std::move(current));
+    dying.push_back(std::move(lanes[lane].client));
     ++rebuilds;
-    renew(lock);
+    client_of(lane);
   }
   callbacks.on_rebuilt(why);
 }
 
-void Producer::Impl::renew(const std::unique_lock<std::mutex>&) {
+// Makes it where there is none; null when that does not go now. The mutex is held.
+Client* Producer::Impl::client_of(std::size_t lane) {
+  Lane& its = lanes[lane];
+  if (its.client) return its.client.get();
   const MonotonicTime now = clock.now();
-  if (closing || now < next_create) return;
-  auto client = make_client();
-  if (client.ok()) {
-    current = std::move(*client);
-    return;
+  if (closing || now < its.next_create) return nullptr;
+  auto client = make_client(lane);
+  if (!client.ok()) {
+    its.next_create = now + kRetryCreate;
+    log::error("cannot make a Kafka client", {{"reason", client.error().message}});
+    return nullptr;
   }
-  next_create = now + kRetryCreate;
-  log::error("cannot make a Kafka client", {{"reason", client.error().message}});
+  its.client = std::move(*client);
+  return its.client.get();
+}
+
+// Sends what is due. The mutex is held.
+void Producer::Impl::depart() {
+  plan.depart(clock.now(), departures);
+  std::vector<RecordHeader> headers;
+  for (auto& departure : departures) {
+    const HeldRecord& record = *departure.record;
+    headers.clear();
+    for (const auto& [name, value] : record.headers) headers.push_back({name, value});
+    Client* client = client_of(static_cast<std::size_t>(departure.lane));
+    const ProduceStatus status =
+        client == nullptr
+            ? ProduceStatus::unavailable
+            : client->produce({record.key, record.value, headers}, record.token, departure.slot);
+    held_bytes -= bytes_of(record);
+    if (status == ProduceStatus::queued) continue;
+    plan.settled(departure.slot);
+    Delivery delivery;
+    delivery.token = record.token;
+    delivery.status = DeliveryStatus::failed;
+    delivery.permanent = status == ProduceStatus::too_large;
+    delivery.code = delivery.permanent              ? RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE
+                    : status == ProduceStatus::full ? RD_KAFKA_RESP_ERR__QUEUE_FULL
+                                                    : RD_KAFKA_RESP_ERR__TRANSPORT;
+    refused.push_back(delivery);
+  }
+  if (!refused.empty()) changed.notify_one();
+  departures.clear();
+}
+
+void Producer::Impl::pace() {
+  std::unique_lock lock(mutex);
+  while (!closing) {
+    if (!refused.empty()) {
+      const auto told = std::exchange(refused, {});
+      lock.unlock();
+      callbacks.on_deliveries(told);
+      lock.lock();
+      continue;
+    }
+    const MonotonicTime now = clock.now();
+    const auto next = plan.next_departure(now);
+    if (!next) {
+      changed.wait(lock);
+    } else if (*next > now) {
+      changed.wait_for(lock, *next - now);
+    }
+    depart();
+  }
 }
 
 Producer::Producer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -76,43 +214,75 @@ Result<std::unique_ptr<Producer>> Producer::create(ProducerConfig config,
   {
     // Held, so that a client that fails at once finds itself as the current one.
     const std::lock_guard lock(impl->mutex);
-    auto client = impl->make_client();
-    if (!client.ok()) return client.error();
-    impl->current = std::move(*client);
+    for (std::size_t lane = 0; lane < impl->lanes.size(); ++lane) {
+      auto client = impl->make_client(lane);
+      if (!client.ok()) return client.error();
+      impl->lanes[lane].client = std::move(*client);
+    }
   }
+  impl->pacer = std::thread([raw = impl.get()] { raw->pace(); });
   return std::unique_ptr<Producer>(new Producer(std::move(impl)));
 }
 
 Producer::~Producer() {
-  std::unique_ptr<Client> current;
-  std::vector<std::unique_ptr<Client>> dying;
+  std::vector<std::unique_ptr<Client>> clients;
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->closing = true;
-    current = std::move(impl_->current);
-    dying = std::move(impl_->dying);
+    for (auto& lane : impl_->lanes) clients.push_back(std::move(lane.client));
+    for (auto& client : impl_->dying) clients.push_back(std::move(client));
+    for (const auto& record : impl_->plan.take_held()) {
+      Delivery delivery;
+      delivery.token = record->token;
+      delivery.status = DeliveryStatus::failed;
+      delivery.code = RD_KAFKA_RESP_ERR__DESTROY;
+      impl_->refused.push_back(delivery);
+    }
   }
-  // Joined without the lock: their threads may be on the way into replace().
-  current.reset();
-  dying.clear();
+  impl_->changed.notify_all();
+  impl_->pacer.join();
+  if (!impl_->refused.empty()) impl_->callbacks.on_deliveries(impl_->refused);
+  // Ended without the lock: their threads may be on the way into replace(). All are told first, so
+  // that they end side by side.
+  for (const auto& client : clients) {
+    if (client) client->stop();
+  }
+  clients.clear();
 }
 
 ProduceStatus Producer::produce(const Record& record, std::uint64_t token) {
-  std::unique_lock lock(impl_->mutex);
-  if (!impl_->current) impl_->renew(lock);
-  if (!impl_->current) return ProduceStatus::unavailable;
-  return impl_->current->produce(record, token);
+  Impl& impl = *impl_;
+  const std::lock_guard lock(impl.mutex);
+  const MonotonicTime now = impl.clock.now();
+  const std::uint32_t slot = LanePlan::slot_of(
+      record.key.empty() ? static_cast<std::uint32_t>(impl.keyless++) : partition_hash(record.key));
+  if (const auto lane = impl.plan.lane_now(slot, now)) {
+    Client* client = impl.client_of(static_cast<std::size_t>(*lane));
+    const ProduceStatus status =
+        client == nullptr ? ProduceStatus::unavailable : client->produce(record, token, slot);
+    if (status != ProduceStatus::queued) impl.plan.settled(slot);
+    return status;
+  }
+  const bool first = impl.plan.held() == 0;
+  impl.plan.hold(slot, copy_of(record, token, now));
+  impl.held_bytes += record.key.size() + record.value.size();
+  impl.depart();
+  if (first && impl.plan.held() > 0) impl.changed.notify_one();
+  return ProduceStatus::queued;
 }
 
 Producer::InFlight Producer::in_flight() const {
   const std::lock_guard lock(impl_->mutex);
-  InFlight sum = impl_->current ? impl_->current->in_flight() : InFlight{};
-  for (const auto& client : impl_->dying) {
+  InFlight sum{impl_->plan.held(), impl_->held_bytes, {}};
+  const auto add = [&sum](const std::unique_ptr<Client>& client) {
+    if (!client) return;
     const InFlight more = client->in_flight();
     sum.messages += more.messages;
     sum.bytes += more.bytes;
     sum.oldest = std::max(sum.oldest, more.oldest);
-  }
+  };
+  for (const auto& lane : impl_->lanes) add(lane.client);
+  for (const auto& client : impl_->dying) add(client);
   return sum;
 }
 
@@ -122,17 +292,22 @@ std::uint64_t Producer::rebuilds() const {
 }
 
 bool Producer::flush(std::chrono::milliseconds timeout) {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->plan.hurry();
+    impl_->depart();
+  }
   const MonotonicTime end = SystemClock::instance().now() + timeout;
   while (in_flight().messages > 0) {
     if (SystemClock::instance().now() >= end) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(milliseconds(1));
   }
   return true;
 }
 
 void* Producer::native_handle() const {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->current ? impl_->current->handle() : nullptr;
+  return impl_->lanes[0].client ? impl_->lanes[0].client->handle() : nullptr;
 }
 
 }  // namespace stormlog::kafka

@@ -24,6 +24,10 @@ struct ProducerConfig {
   // and costs as much latency. At 0 requests still grow: while five are under way, records gather.
   std::chrono::microseconds linger{0};
   std::string compression = "lz4";  // none, gzip, snappy, lz4, zstd
+  // While Kafka takes long to answer (50 ms and more), records leave over so many connections more,
+  // at an even pace: see lane_plan.hpp. Best a multiple of the topic's partitions. 0: they wait for
+  // one another. Each costs a few threads.
+  std::int64_t far_connections = 8;
   // How long a record is retried before it is given up. With idempotence a record that is given up
   // leaves a gap in the sequence: keep it large and enforce deadlines outside.
   std::chrono::milliseconds message_timeout{300'000};
@@ -57,7 +61,8 @@ struct Delivery {
   DeliveryStatus status = DeliveryStatus::unknown;
   bool permanent = false;  // failed for what it is: the same record will fail again
   int code = 0;            // of librdkafka; 0 when acked
-  Nanoseconds latency{};   // since produce()
+  Nanoseconds latency{};   // since the hand-over to librdkafka
+  std::int32_t partition = -1;
 };
 
 // "NOT_LEADER_FOR_PARTITION", "_TIMED_OUT": librdkafka's name of a code.
@@ -80,9 +85,10 @@ struct ProducerCallbacks {
   std::function<void(const std::string& reason)> on_rebuilt = [](const std::string&) {};
 };
 
-// An idempotent producer (acks=all) to one topic over librdkafka. Starts and stays up without
-// brokers. A fatal error of librdkafka rebuilds the client inside: what was under way is reported
-// failed or unknown, what comes next goes to the new client.
+// An idempotent producer (acks=all) to one topic over librdkafka. Records of one key arrive in the
+// order of produce(). Starts and stays up without brokers. A fatal error of librdkafka rebuilds the
+// client inside: what was under way is reported failed or unknown, what comes next goes to the new
+// client.
 //
 // Threads:  thread-safe.
 // Blocking: produce() never. The destructor gives up what is under way, telling each record, and
@@ -113,10 +119,10 @@ class Producer {
   // How often a fatal error made a new client.
   std::uint64_t rebuilds() const;
 
-  // Waits until nothing is under way; false at the time-out.
+  // Sends what is held at once and waits until nothing is under way; false at the time-out.
   bool flush(std::chrono::milliseconds timeout);
 
-  // The rd_kafka_t*, for librdkafka's test functions; null between two clients.
+  // The rd_kafka_t* of the first connection, for librdkafka's test functions; null between two.
   void* native_handle() const;
 
  private:

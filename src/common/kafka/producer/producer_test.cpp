@@ -9,6 +9,8 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <set>
+#include <thread>
 
 #include "common/kafka/producer/in_flight.hpp"
 #include "common/kafka/producer/mock_kafka_test_support.hpp"
@@ -205,6 +207,45 @@ TEST_F(ProducerTest, RepeatedFatalErrorsAreSurvived) {
   produce(0, 5);
   ASSERT_TRUE(told(5));
   EXPECT_EQ(told_[4].status, DeliveryStatus::acked);
+}
+
+// Over a slow link the records are spread over several connections; each key keeps its order.
+TEST_F(ProducerTest, FarFromKafkaEachRecordIsToldOnceAndKeysKeepTheirOrder) {
+  start();
+  produce(0, 20);
+  ASSERT_TRUE(told(20));
+  kafka_.set_rtt(120);
+  std::uint64_t next = 20;
+  const auto end = std::chrono::steady_clock::now() + 2s;
+  while (std::chrono::steady_clock::now() < end) {
+    produce(next, 5);
+    next += 5;
+    std::this_thread::sleep_for(2ms);
+  }
+  kafka_.set_rtt(0);
+  produce(next, 20);
+  next += 20;
+  ASSERT_TRUE(told(next));
+  std::set<std::int32_t> partitions;
+  for (const auto& [token, delivery] : told_) {
+    EXPECT_EQ(delivery.status, DeliveryStatus::acked) << token << error_name(delivery.code);
+    partitions.insert(delivery.partition);
+  }
+  EXPECT_EQ(partitions, (std::set<std::int32_t>{0, 1}));
+  EXPECT_EQ(producer_->in_flight().messages, 0U);
+}
+
+// What is held for its departure when the producer ends is told, too.
+TEST_F(ProducerTest, WhatIsHeldAtTheEndIsTold) {
+  ProducerConfig config;
+  config.brokers = "127.0.0.1:1";
+  start(config);
+  produce(0, 1);
+  std::this_thread::sleep_for(80ms);  // silent for longer than "far"
+  produce(1, 20);
+  producer_.reset();
+  ASSERT_EQ(told_.size(), 21U);
+  for (const auto& [token, delivery] : told_) EXPECT_EQ(delivery.status, DeliveryStatus::failed);
 }
 
 TEST_F(ProducerTest, ABadPropertyIsNamed) {
