@@ -28,9 +28,9 @@ void add_log_producer_options(OptionTable& options, LogProducerConfig& config) {
                      "Compression of the records on their way to Kafka and in it.");
   options.add(
       "far-connections", &kafka.far_connections, {0, 64},
-      "While Kafka takes long to answer, records leave over so many connections more, at an "
-      "even pace, so that they wait less for one another. Best a multiple of the topic's "
-      "partitions; 0 uses one connection alone.");
+      "While Kafka takes long to answer, records leave over so many connections more, which "
+      "take turns: a record waits for a turn and not for a round trip. 0 uses one connection "
+      "alone.");
   options.add("kafka-message-timeout", &kafka.message_timeout, {milliseconds(1'000), hours(24)},
               "A record that Kafka has not taken by then is given up. Keep it well above "
               "request-timeout: giving up leaves a gap that librdkafka must recover from.");

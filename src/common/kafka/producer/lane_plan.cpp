@@ -1,24 +1,31 @@
 #include "common/kafka/producer/lane_plan.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 namespace stormlog::kafka {
 namespace {
 
-constexpr int kUnderWay = 5;  // requests of one idempotent connection
+constexpr std::int32_t kRequests = 5;  // under way on one idempotent connection
 constexpr std::chrono::milliseconds kLeastWindow{50};
-// Departures go on while Kafka is silent: what it takes when it is back must not wait for them.
-constexpr std::chrono::seconds kFarthest{4};
+constexpr std::chrono::milliseconds kLookAgain{1};
+// While Kafka is silent. What it takes when it is back must not wait for long.
+constexpr std::chrono::milliseconds kLongestPause{500};
 
 }  // namespace
 
-LanePlan::LanePlan(const LanePlanConfig& config) : config_(config), groups_(1) {}
+LanePlan::LanePlan(const LanePlanConfig& config)
+    : config_(config), lanes_(static_cast<std::size_t>(config.far_lanes) + 1), groups_(1) {}
+
+Nanoseconds LanePlan::least() const {
+  return samples_.empty() ? Nanoseconds{0} : samples_.front().latency;
+}
+
+Nanoseconds LanePlan::silence(MonotonicTime now) const {
+  return under_way_ > 0 ? now - silent_since_ : Nanoseconds{0};
+}
 
 Nanoseconds LanePlan::distance(MonotonicTime now) const {
-  const Nanoseconds least = samples_.empty() ? Nanoseconds{0} : samples_.front().latency;
-  const Nanoseconds silence = under_way_ > 0 ? now - silent_since_ : Nanoseconds{0};
-  return std::max(least, silence);
+  return std::max(least(), silence(now));
 }
 
 bool LanePlan::is_far(MonotonicTime now) {
@@ -28,20 +35,41 @@ bool LanePlan::is_far(MonotonicTime now) {
   return far_;
 }
 
-// Each lane may start a request for each of its partitions five times in a round trip; the lanes of
-// a group take turns.
+// Each lane of a group leaves once in a round trip. How long that will be nobody knows before the
+// first is back: until then each departure is half as late again as the one before, so that the
+// lanes last.
 Nanoseconds LanePlan::interval(MonotonicTime now) const {
-  const Nanoseconds trip = std::min<Nanoseconds>(distance(now), kFarthest);
-  // A little slower than they return, or one of them would wait for a place at every turn.
-  return trip * partitions_ * 51 / (50 * kUnderWay * config_.far_lanes);
+  const Nanoseconds silent = silence(now);
+  if (silent > least() * 5 / 4) return std::min<Nanoseconds>(silent / 3, kLongestPause);
+  // A little slower than they return, or one of them would be late at every turn.
+  return least() * 51 / (50 * lanes_of_group());
+}
+
+// The next in turn that is back. One that is long overdue waits for a partition of its own: the
+// others need not wait for it.
+std::optional<int> LanePlan::free_lane(std::size_t group, MonotonicTime now) const {
+  const int lanes = lanes_of_group();
+  for (int tried = 0; tried < lanes; ++tried) {
+    const int turn = (groups_[group].turn + tried) % lanes;
+    const int index = 1 + static_cast<int>(group) + static_cast<int>(groups_.size()) * turn;
+    const Lane& lane = lanes_[static_cast<std::size_t>(index)];
+    if (lane.under_way == 0 || now - lane.left > 2 * distance(now)) return index;
+  }
+  return std::nullopt;
 }
 
 std::optional<int> LanePlan::lane_now(std::uint32_t slot, MonotonicTime now) {
   if (is_far(now) || held_ > 0) return std::nullopt;
   Slot& its = slots_[slot];
-  if (its.under_way++ == 0) its.lane = 0;
-  if (under_way_++ == 0) silent_since_ = now;
+  if (under_way_ == 0) silent_since_ = now;
+  begin(its, 0);
   return its.lane;
+}
+
+void LanePlan::begin(Slot& slot, int lane) {
+  if (slot.under_way++ == 0) slot.lane = static_cast<std::int16_t>(lane);
+  ++lanes_[static_cast<std::size_t>(slot.lane)].under_way;
+  ++under_way_;
 }
 
 void LanePlan::hold(std::uint32_t slot, std::unique_ptr<HeldRecord> record) {
@@ -51,8 +79,7 @@ void LanePlan::hold(std::uint32_t slot, std::unique_ptr<HeldRecord> record) {
 
 void LanePlan::send(Held held, int lane, std::vector<Departure>& departures) {
   Slot& its = slots_[held.slot];
-  if (its.under_way++ == 0) its.lane = static_cast<std::int16_t>(lane);
-  ++under_way_;
+  begin(its, lane);
   --held_;
   departures.push_back({its.lane, held.slot, std::move(held.record)});
 }
@@ -84,16 +111,13 @@ void LanePlan::depart(MonotonicTime now, std::vector<Departure>& departures) {
     return;
   }
   const Nanoseconds pace = interval(now);
-  const auto groups = static_cast<int>(groups_.size());
-  for (int index = 0; index < groups; ++index) {
-    Group& group = groups_[static_cast<std::size_t>(index)];
+  for (std::size_t index = 0; index < groups_.size(); ++index) {
+    Group& group = groups_[index];
     if (group.queue.empty() || now - group.last < pace) continue;
-    group.last = now;
-    for (int tried = 0; tried < lanes_of_group(); ++tried) {
-      const int lane = 1 + index + groups * group.turn;
-      group.turn = (group.turn + 1) % lanes_of_group();
-      if (depart_on(group, lane, departures)) break;
-    }
+    const auto lane = free_lane(index, now);
+    if (!lane || !depart_on(group, *lane, departures)) continue;
+    group.last = lanes_[static_cast<std::size_t>(*lane)].left = now;
+    group.turn = (group.turn + 1) % lanes_of_group();
   }
 }
 
@@ -104,7 +128,9 @@ std::optional<MonotonicTime> LanePlan::next_departure(MonotonicTime now) const {
   const Nanoseconds pace = interval(now);
   for (const Group& group : groups_) {
     if (group.queue.empty()) continue;
-    if (!next || group.last + pace < *next) next = group.last + pace;
+    // Where it is due and cannot leave, it waits for a report; this only looks again.
+    const MonotonicTime due = std::max(group.last + pace, now + kLookAgain);
+    if (!next || due < *next) next = due;
   }
   return next;
 }
@@ -119,7 +145,9 @@ std::vector<std::unique_ptr<HeldRecord>> LanePlan::take_held() {
 }
 
 void LanePlan::settled(std::uint32_t slot) {
-  --slots_[slot].under_way;
+  Slot& its = slots_[slot];
+  --its.under_way;
+  --lanes_[static_cast<std::size_t>(its.lane)].under_way;
   --under_way_;
 }
 
@@ -138,9 +166,15 @@ void LanePlan::seen_partition(std::int32_t partition) {
   regroup();
 }
 
+// The fewest groups of which each has no more partitions than a connection has requests under way.
 void LanePlan::regroup() {
   if (config_.far_lanes == 0) return;
-  const auto count = static_cast<std::size_t>(std::gcd(config_.far_lanes, partitions_));
+  std::size_t count = 1;
+  for (std::int32_t groups = 1; groups <= config_.far_lanes; ++groups) {
+    if (partitions_ % groups != 0 || config_.far_lanes % groups != 0) continue;
+    count = static_cast<std::size_t>(groups);
+    if (partitions_ / groups <= kRequests) break;
+  }
   if (count == groups_.size()) return;
   std::vector<Group> before = std::exchange(groups_, std::vector<Group>(count));
   for (Group& group : before) {

@@ -23,19 +23,21 @@ struct HeldRecord {
 };
 
 struct LanePlanConfig {
-  int far_lanes = 8;  // 0: there is the near lane alone
+  int far_lanes = 12;  // 0: there is the near lane alone
   Nanoseconds far = std::chrono::milliseconds(50);
   Nanoseconds near = std::chrono::milliseconds(25);
 };
 
 // Over which of a producer's connections ("lanes") a record goes to Kafka, and when.
 //
-// An idempotent connection has at most five requests under way, and librdkafka puts one partition
-// into each. With a Kafka that answers in a millisecond nobody notices, and lane 0 takes everything
-// at once. Over a link of 500 ms it means ten requests a second: the five leave together, return
-// together, and what comes meanwhile waits for nearly a whole round trip. So while Kafka is far,
-// lanes 1 to `far_lanes` share the work. Each has few partitions, and what comes is held until the
-// next of its departures, which are spaced evenly over the round trip.
+// An idempotent connection of librdkafka sends a partition's next batch when fewer than five of its
+// messages are under way, and has five requests under way at the most, one partition in each. With
+// a Kafka that answers in a millisecond nobody notices, and lane 0 takes everything at once. Over a
+// link of 500 ms it means a batch in 500 ms, and what comes meanwhile waits for nearly a whole
+// round trip. So while Kafka is far, lanes 1 to `far_lanes` take turns: what comes is held until
+// the next departure, these are spaced evenly over the round trip, and a lane leaves again when it
+// is back. Lanes share the partitions out so that none has more than five, where their numbers
+// allow it.
 //
 // Order: keys are in slots. A slot's records are under way on one lane only, and leave in the order
 // in which they came; it changes lanes when nothing of it is under way.
@@ -91,22 +93,31 @@ class LanePlan {
     std::uint32_t slot;
     std::unique_ptr<HeldRecord> record;
   };
+  struct Lane {
+    std::uint32_t under_way = 0;
+    MonotonicTime left{};
+  };
   // Lanes that serve the same partitions, and what waits for them.
   struct Group {
     std::deque<Held> queue;
-    MonotonicTime last{};
+    MonotonicTime last{};  // departure
     int turn = 0;
   };
 
+  Nanoseconds least() const;
+  Nanoseconds silence(MonotonicTime now) const;
   Nanoseconds distance(MonotonicTime now) const;
   Nanoseconds interval(MonotonicTime now) const;
   void regroup();
+  std::optional<int> free_lane(std::size_t group, MonotonicTime now) const;
   bool depart_on(Group& group, int lane, std::vector<Departure>& departures);
   void send(Held held, int lane, std::vector<Departure>& departures);
+  void begin(Slot& slot, int lane);
   int lanes_of_group() const { return config_.far_lanes / static_cast<int>(groups_.size()); }
 
   const LanePlanConfig config_;
   std::array<Slot, kSlots> slots_{};
+  std::vector<Lane> lanes_;
   std::vector<Group> groups_;
   std::size_t held_ = 0;
   bool far_ = false;

@@ -25,9 +25,9 @@ struct ProducerConfig {
   std::chrono::microseconds linger{0};
   std::string compression = "lz4";  // none, gzip, snappy, lz4, zstd
   // While Kafka takes long to answer (50 ms and more), records leave over so many connections more,
-  // at an even pace: see lane_plan.hpp. Best a multiple of the topic's partitions. 0: they wait for
-  // one another. Each costs a few threads.
-  std::int64_t far_connections = 8;
+  // which take turns: see lane_plan.hpp. They wait for a turn, the round trip divided by this
+  // number; at 0 for the whole round trip. Each costs four threads that sleep.
+  std::int64_t far_connections = 12;
   // How long a record is retried before it is given up. With idempotence a record that is given up
   // leaves a gap in the sequence: keep it large and enforce deadlines outside.
   std::chrono::milliseconds message_timeout{300'000};
