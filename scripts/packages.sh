@@ -41,6 +41,8 @@ run_packages=(
 )
 # Pinned: another major version formats differently.
 test_packages=('clang-format-14 =clang-format-14')
+# For scripts/fuzz.sh alone. Pinned, as the preset names it.
+fuzz_packages=('clang-14 =clang++-14' 'libclang-rt-14-dev')
 fetch_packages=('maven =mvn')
 
 have_command() { command -v "$1" >/dev/null 2>&1; }
