@@ -92,7 +92,7 @@ for target in "${targets[@]}"; do
   fi
   failed+=("$target")
   printf '%sFAILED%s  %s\n' "$red" "$plain" "$(progress "$log")"
-  grep -m 1 -E 'must hold|runtime error|ERROR: ' "$log" | sed 's/^/    /' || true
+  grep -m 1 -E 'must hold|what\(\)|runtime error|ERROR: ' "$log" | sed 's/^/    /' || true
   grep -o 'Test unit written to .*' "$log" | sed 's/^/    /' || true
   say "    log: $log"
 done
