@@ -26,7 +26,7 @@ All of Stormlog's data are in .stormlog; `build/release/bin/stormlog down` stops
 Environment:
   STORMLOG_HOME     instead of .stormlog
   STORMLOG_WERROR   ON or OFF: whether compiler warnings are errors (default ON)
-  XDG_CACHE_HOME    where Kafka's jars are kept (default ~/.cache)
+  XDG_CACHE_HOME    where what was fetched is kept (default ~/.cache)
 TEXT
 }
 
@@ -86,7 +86,10 @@ place_home() {
 
 setup_packages() {
   local wanted=("${build_packages[@]}" "${run_packages[@]}") list missing
-  if $tests; then wanted+=("${test_packages[@]}"); fi
+  if $tests; then
+    wanted+=("${test_packages[@]}")
+    if ! scripts/client-packages.sh --check 2>/dev/null; then wanted+=("${client_packages[@]}"); fi
+  fi
   if ! scripts/kafka-jars.sh --check "$kafka_version" "$home/dist/kafka-$kafka_version"; then
     wanted+=("${fetch_packages[@]}")
   fi
@@ -170,6 +173,14 @@ setup_jars() {
   scripts/kafka-jars.sh "${options[@]}" "$kafka_version" "$home/dist/kafka-$kafka_version"
 }
 
+setup_clients() {
+  hint "They come through npm, pip and Go, from where their settings say; see that they reach it," \
+    "then run $0 --tests again. On a machine without network, copy ~/.cache/stormlog from another one."
+  local options=()
+  if $offline; then options+=(--offline); fi
+  scripts/client-packages.sh "${options[@]}"
+}
+
 setup_build() {
   local build=$root/build/release targets=(stormlog api-gateway log-producer log-consumer)
   hint "The first error in the log tells. With another compiler than GCC 12, warnings may be new ones:" \
@@ -208,6 +219,7 @@ step packages 'packages' setup_packages
 step user "the servers' user" setup_user
 step postgresql 'PostgreSQL' setup_postgresql
 step jars "Kafka $kafka_version" setup_jars
+if $tests; then step clients "Toxiproxy's clients" setup_clients; fi
 step build 'build' setup_build
 if ! $start_stack; then
   say "Ready in $(seconds_since "$began") s."

@@ -3,6 +3,7 @@
 option(STORMLOG_TESTS "Build the tests" ON)
 option(STORMLOG_BENCH "Build the micro benchmarks" ON)
 option(STORMLOG_WERROR "Treat warnings as errors" ON)
+option(STORMLOG_FUZZ "Build the fuzzers of tests/fuzz instead of the replay of their corpus (Clang)" OFF)
 set(STORMLOG_SANITIZE "" CACHE STRING "Sanitizers, comma separated: address,undefined or thread")
 
 set(CMAKE_CXX_STANDARD 20)
@@ -31,4 +32,12 @@ if(STORMLOG_SANITIZE)
     # GCC warns that std::atomic_thread_fence is not modelled; Boost.Asio uses it.
     add_compile_options(-Wno-tsan)
   endif()
+endif()
+if(STORMLOG_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "libFuzzer is Clang's: use the preset fuzz, or scripts/fuzz.sh")
+  endif()
+  # The coverage that steers it, in all code. What a sanitizer finds ends the run.
+  add_compile_options(-fsanitize=fuzzer-no-link -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=fuzzer-no-link)
 endif()

@@ -40,7 +40,11 @@ run_packages=(
   'iproute2 =ss'
 )
 # Pinned: another major version formats differently.
-test_packages=('clang-format-14 =clang-format-14')
+test_packages=('clang-format-14 =clang-format-14' 'nodejs =node')
+# Only when scripts/client-packages.sh has something to fetch.
+client_packages=('npm =npm' 'python3-venv =python3-venv' 'golang-go|golang =go')
+# For scripts/fuzz.sh alone. Pinned, as the preset names it.
+fuzz_packages=('clang-14 =clang++-14' 'libclang-rt-14-dev')
 fetch_packages=('maven =mvn')
 
 have_command() { command -v "$1" >/dev/null 2>&1; }
@@ -58,6 +62,9 @@ command_serves() {
   case $1 in
     java) have_command java && [[ $(java_major) -ge 17 ]] ;;
     postgres) find_postgres >/dev/null ;;
+    node) have_command node && [[ $(node --version) =~ ^v([0-9]+) && ${BASH_REMATCH[1]} -ge 18 ]] ;;
+    # A module of Python, which comes as a package of its own.
+    python3-venv) have_command python3 && python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     *) have_command "$1" ;;
   esac
 }

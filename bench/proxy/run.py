@@ -26,8 +26,7 @@ SERVER, LISTEN, API = 28701, 28702, 28703
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--toxiproxy", help="program: go install "
-                        "github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0")
+    parser.add_argument("--toxiproxy", help="its server, as scripts/client-packages.sh builds it")
     parser.add_argument("--stormlog", default=str(ROOT / "build/release/bin/stormlog"))
     parser.add_argument("--bench", default=str(ROOT / "build/release/bin/proxy_bench"))
     parser.add_argument("--rounds", type=int, default=3)

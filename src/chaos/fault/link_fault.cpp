@@ -75,7 +75,17 @@ Result<void> LinkFault::preflight() {
   if (!found->value("enabled", false)) {
     return Error::permanent("the proxy \"" + target_ + "\" at " + proxy->api() + " is disabled");
   }
-  return {};
+  return toxic_.beyond_toxiproxy.empty() ? Result<void>{} : needs_our_proxy(*proxy);
+}
+
+// Toxiproxy refuses a type that it does not have, but only once half of the fault may be in; and an
+// attribute that it does not have it ignores.
+Result<void> LinkFault::needs_our_proxy(const ProxyClient& proxy) const {
+  const auto knows = proxy.knows_canaries(target_);
+  if (!knows.ok()) return knows.error();
+  if (*knows) return {};
+  return Error::permanent("the proxy at " + proxy.api() + " is not `stormlog proxy`, and " +
+                          toxic_.beyond_toxiproxy + " is unknown to Toxiproxy");
 }
 
 Json LinkFault::undo() const {

@@ -16,6 +16,8 @@ namespace stormlog::chaos {
 struct LinkToxic {
   std::string type;
   nlohmann::ordered_json attributes;
+  // What of it Toxiproxy does not have, in words for a person; empty where it has all of it.
+  std::string beyond_toxiproxy{};
 };
 
 // `direction`, `toxicity`: what every link fault takes besides its own.
@@ -48,6 +50,7 @@ class LinkFault : public Fault {
  private:
   std::string spare() const { return "stormlog-canary-" + id_; }
   std::vector<nlohmann::ordered_json> toxics() const;
+  Result<void> needs_our_proxy(const ProxyClient& proxy) const;
   Result<SelfCheck> try_canary(const ProxyClient& proxy, const LinkSpec& link);
 
   const Stack& stack_;

@@ -31,10 +31,18 @@ Json attributes_of(const document::Params& params) {
   return attributes;
 }
 
+std::string beyond_toxiproxy(const Json& attributes) {
+  for (const char* own : {"distribution", "correlation"}) {
+    if (attributes.contains(own)) return std::string("`") + own + "` of a latency";
+  }
+  return {};
+}
+
 class NetworkLatency final : public LinkFault {
  public:
   NetworkLatency(const FaultContext& context, const document::Params& params)
-      : LinkFault(context, params, {"latency", attributes_of(params)}),
+      : LinkFault(context, params,
+                  {"latency", attributes_of(params), beyond_toxiproxy(attributes_of(params))}),
         delay_(params.duration("delay")),
         jitter_(params.duration("jitter")) {}
 

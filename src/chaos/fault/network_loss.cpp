@@ -22,7 +22,8 @@ class NetworkLoss final : public LinkFault {
             {"loss",
              {{"probability", params.number("probability")},
               {"rto", std::chrono::duration_cast<std::chrono::milliseconds>(params.duration("rto"))
-                          .count()}}}),
+                          .count()}},
+             "the toxic `loss`"}),
         probability_(params.number("probability")),
         rto_(params.duration("rto")) {}
 

@@ -79,6 +79,14 @@ Result<void> ProxyClient::remove_toxic(const std::string& proxy, const std::stri
   return remove(path_of(proxy, toxic));
 }
 
+Result<bool> ProxyClient::knows_canaries(const std::string& proxy) const {
+  // A canary that says nothing is refused with another code where canaries are known.
+  const auto told = call("POST", path_of(proxy) + "/canary", Json::object());
+  if (told.ok() || told.error().code == "400") return true;
+  if (told.error().code == "404" || told.error().code == "405") return false;
+  return told.error();
+}
+
 Result<void> ProxyClient::announce_canary(const std::string& proxy, const std::string& client,
                                           const std::string& upstream) const {
   const auto told =

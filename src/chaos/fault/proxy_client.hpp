@@ -30,6 +30,8 @@ class ProxyClient {
   Result<void> remove_proxy(const std::string& name) const;
   Result<void> add_toxic(const std::string& proxy, const Json& toxic) const;
   Result<void> remove_toxic(const std::string& proxy, const std::string& toxic) const;
+  // Whether announce_canary() is there: on `stormlog proxy` it is, on Toxiproxy it is not.
+  Result<bool> knows_canaries(const std::string& proxy) const;
   // The next connection of `client` through the proxy goes to `upstream`. Code "404" or "405" where
   // the proxy knows no canaries, as Toxiproxy does not.
   Result<void> announce_canary(const std::string& proxy, const std::string& client,

@@ -161,6 +161,10 @@ Result<Json> parse_json(std::string_view body) {
     const std::string what = error.what();
     const std::size_t text = what.find("parse error");
     return bad_body(body.empty() ? "EOF" : text == std::string::npos ? what : what.substr(text));
+  } catch (const Json::out_of_range& error) {
+    // A number beyond what a double holds, such as 1e309.
+    const std::string what = error.what();
+    return bad_body(what.substr(std::min(what.size(), what.find("number overflow"))));
   }
 }
 

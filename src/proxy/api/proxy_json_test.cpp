@@ -51,6 +51,11 @@ TEST(ProxyJson, MistakesAreNamed) {
   EXPECT_THAT(error_of(R"({"type":"http","attributes":{"status":99}})"), HasSubstr("status"));
 }
 
+TEST(ProxyJson, ANumberBeyondADoubleIsRefused) {
+  EXPECT_THAT(error_of(R"({"type":"latency","toxicity":1e309})"),
+              HasSubstr("bad request body: number overflow parsing '1e309'"));
+}
+
 TEST(ProxyJson, AnUpdateMergesAndAFailedOneChangesNothing) {
   const auto toxic = new_toxic(R"({"type":"latency","attributes":{"latency":7,"jitter":3}})");
   ASSERT_TRUE(toxic.ok());

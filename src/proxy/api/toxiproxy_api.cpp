@@ -16,9 +16,14 @@ using http::Request;
 using http::Response;
 using Answer = asio::awaitable<Response>;
 
-// As Go's encoder: no spaces. Names that are no UTF-8 cannot come in by JSON.
+// As Go's encoder: no spaces, and U+FFFD for what is no UTF-8: an error may quote a body that is
+// none.
+std::string json_text(const Json& body) {
+  return body.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 Response json_answer(int status, const Json& body) {
-  return Response::json(status, body.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return Response::json(status, json_text(body));
 }
 
 int status_of(const Error& error) {
@@ -35,7 +40,7 @@ Response plain(int status, std::string body) {
 // JSON under text/plain with a newline: what Go's http.Error makes of it, and clients are used to.
 Response error_answer(const Error& error) {
   const int status = status_of(error);
-  return plain(status, Json{{"error", error.message}, {"status", status}}.dump() + "\n");
+  return plain(status, json_text({{"error", error.message}, {"status", status}}) + "\n");
 }
 
 Response no_content() {
