@@ -126,7 +126,8 @@ class Requests final : public Stage {
       decided(now, out);
     }
     while (!waiting_.empty() && !release_at_ && !over_) {
-      if (conversation_->raw || removed_) {
+      // A request of which a part was swallowed is swallowed to its end.
+      if ((conversation_->raw || removed_) && !(in_body_ && swallow_)) {
         pass_head(now, out);
         pass(waiting_.front().bytes.size(), now, out);
       } else if (in_body_) {
@@ -188,6 +189,8 @@ class Requests final : public Stage {
       over_ = true;
       return rule_.abort == "reset" ? out.reset() : out.close();
     }
+    // Nothing can be answered any more.
+    if (conversation_->raw) return pass_head(now, out);
     scanner_ = BodyScanner(request_);
     in_body_ = !scanner_.done();
     swallow_ = hit_ && rule_.status > 0;
@@ -210,7 +213,7 @@ class Requests final : public Stage {
       pass(size, now, out);
     }
     if (scanner_.broken()) conversation_->raw = true;
-    in_body_ = !scanner_.done();
+    in_body_ = !scanner_.done() && !scanner_.broken();
   }
 
   Rule rule_;
@@ -251,8 +254,11 @@ class Answers final : public Stage {
       }
     }
   }
+  // Behind the server's end nothing can follow, no answer of the toxic's own either.
   void end(MonotonicTime now, Output& out) override {
     tell(now, out);
+    conversation_->raw = true;
+    conversation_->exchanges.clear();
     out.end();
   }
   // At once, where it is the turn of an answer of the toxic's own.

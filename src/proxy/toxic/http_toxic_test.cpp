@@ -187,6 +187,16 @@ TEST_F(HttpToxic, ItsOwnAnswerOutlivesItsRemoval) {
   EXPECT_EQ(at_client(), kOk + k503 + kOk);
 }
 
+TEST_F(HttpToxic, AfterTheServersEndNothingIsAnswered) {
+  with({{"status", whole(503)}, {"path", std::string("/b")}});
+  client(kPost.substr(0, kPost.size() - 2));
+  down_.end(client_.now);
+  const std::string before = at_client();
+  client(kPost.substr(kPost.size() - 2) + kPost + kGet);
+  EXPECT_EQ(at_client(), before);
+  EXPECT_EQ(at_server(), kPost + kGet);  // the first was swallowed to its end
+}
+
 TEST_F(HttpToxic, AnUpdateCountsForTheNextRequest) {
   with({});
   client(kGet);
