@@ -300,6 +300,7 @@ void Publisher::take_deliveries() {
   instruments_->failed.add(static_cast<double>(deliveries.size() - acked));
   if (acked == 0) return;
   inbox_->brokers_down = false;
+  if (stuck() != nullptr) return;  // others wait too long all the same
   // What opened it was silence: an acknowledgement ends that, and there is nothing to wait for.
   if (opened_by_stall_ && breaker_->state() == BreakerState::open) {
     breaker_->transition_to(BreakerState::half_open);
