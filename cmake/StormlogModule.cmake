@@ -7,8 +7,12 @@ function(stormlog_module name)
   cmake_parse_arguments(M "" "" "SOURCES;TESTS;LINKS;TEST_LINKS" ${ARGN})
   add_library(stormlog_${name} STATIC ${M_SOURCES})
   add_library(stormlog::${name} ALIAS stormlog_${name})
-  target_include_directories(stormlog_${name} PUBLIC "${PROJECT_SOURCE_DIR}/src")
-  target_link_libraries(stormlog_${name} PUBLIC ${M_LINKS} PRIVATE stormlog_options)
+  target_include_directories(stormlog_${name} PUBLIC
+    "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>")
+  target_link_libraries(stormlog_${name} PUBLIC ${M_LINKS})
+  # Not linked: an exported target would name stormlog_options too.
+  target_compile_options(stormlog_${name} PRIVATE
+    "$<TARGET_PROPERTY:stormlog_options,INTERFACE_COMPILE_OPTIONS>")
   if(STORMLOG_TESTS AND M_TESTS)
     add_executable(${name}_test ${M_TESTS})
     target_link_libraries(${name}_test PRIVATE

@@ -1,8 +1,15 @@
 # Language level, warnings, sanitizers, compiler cache: what every target shares.
 
-option(STORMLOG_TESTS "Build the tests" ON)
-option(STORMLOG_BENCH "Build the micro benchmarks" ON)
-option(STORMLOG_WERROR "Treat warnings as errors" ON)
+option(STORMLOG_ONLY_RESILIENCE "Build and install the resilience library alone, see src/resilience" OFF)
+# Who wants the library alone has neither our test frameworks nor, perhaps, our compiler.
+if(STORMLOG_ONLY_RESILIENCE)
+  set(stormlog_default OFF)
+else()
+  set(stormlog_default ON)
+endif()
+option(STORMLOG_TESTS "Build the tests" ${stormlog_default})
+option(STORMLOG_BENCH "Build the micro benchmarks" ${stormlog_default})
+option(STORMLOG_WERROR "Treat warnings as errors" ${stormlog_default})
 option(STORMLOG_FUZZ "Build the fuzzers of tests/fuzz instead of the replay of their corpus (Clang)" OFF)
 set(STORMLOG_SANITIZE "" CACHE STRING "Sanitizers, comma separated: address,undefined or thread")
 

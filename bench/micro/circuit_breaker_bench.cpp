@@ -1,34 +1,14 @@
-// What a circuit breaker adds to a call. One breaker is shared by all threads of a benchmark.
-//
-// System: with SystemClock, as the services use it; two clock reads are in it. Coarse: with
-// CLOCK_MONOTONIC_COARSE, whose steps of a few milliseconds are enough for slow-call thresholds.
-// Still: with a clock that costs next to nothing, which leaves the breaker's own work.
+// What a circuit breaker adds to a call: one breaker, shared by all threads of a benchmark.
 
-#include <benchmark/benchmark.h>
-#include <time.h>
-
-#include "common/base/clock.hpp"
 #include "common/base/random.hpp"
 #include "resilience/circuit_breaker.hpp"
+#include "resilience_bench.hpp"
 
 namespace stormlog::resilience {
 namespace {
 
-class CoarseClock final : public Clock {
- public:
-  MonotonicTime now() const override {
-    timespec time{};
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
-    return MonotonicTime{std::chrono::seconds(time.tv_sec) + Nanoseconds(time.tv_nsec)};
-  }
-  WallTime wall_now() const override { return std::chrono::system_clock::now(); }
-};
-
-template <typename AnyClock>
-const AnyClock& clock_of() {
-  static const AnyClock clock;
-  return clock;
-}
+using bench::clock_of;
+using bench::report;
 
 CircuitBreakerConfig config_of(CircuitBreakerConfig::Window window, bool watched) {
   CircuitBreakerConfig config;
@@ -37,27 +17,27 @@ CircuitBreakerConfig config_of(CircuitBreakerConfig::Window window, bool watched
   return config;
 }
 
-template <typename AnyClock>
 void admitted(benchmark::State& state, CircuitBreaker& breaker) {
   for (auto _ : state) {
     Permit permit = breaker.acquire();
     permit.success();
   }
   if (breaker.state() != BreakerState::closed) state.SkipWithError("it opened");
+  report(state);
 }
 
 template <typename AnyClock>
 void CountWindow(benchmark::State& state) {
   static CircuitBreaker breaker("b", config_of(CircuitBreakerConfig::Window::count, false),
                                 clock_of<AnyClock>(), Random(1));
-  admitted<AnyClock>(state, breaker);
+  admitted(state, breaker);
 }
 
 template <typename AnyClock>
 void TimeWindow(benchmark::State& state) {
   static CircuitBreaker breaker("b", config_of(CircuitBreakerConfig::Window::time, false),
                                 clock_of<AnyClock>(), Random(1));
-  admitted<AnyClock>(state, breaker);
+  admitted(state, breaker);
 }
 
 // Calls under way are known, so that those that hang are counted before they end.
@@ -65,7 +45,7 @@ template <typename AnyClock>
 void CountWindowWatched(benchmark::State& state) {
   static CircuitBreaker breaker("b", config_of(CircuitBreakerConfig::Window::count, true),
                                 clock_of<AnyClock>(), Random(1));
-  admitted<AnyClock>(state, breaker);
+  admitted(state, breaker);
 }
 
 // One call in a hundred fails, and takes the lock.
@@ -81,6 +61,7 @@ void CountWindowOnePercentFails(benchmark::State& state) {
       permit.success();
     }
   }
+  report(state);
 }
 
 template <typename AnyClock>
@@ -95,9 +76,10 @@ void Rejected(benchmark::State& state) {
       break;
     }
   }
+  report(state);
 }
 
-// What a call needs whatever the breaker does.
+// The limits of the machine: what a call needs whatever the breaker does.
 template <typename AnyClock>
 void TwoClockReads(benchmark::State& state) {
   const Clock& clock = clock_of<AnyClock>();
@@ -105,19 +87,22 @@ void TwoClockReads(benchmark::State& state) {
     benchmark::DoNotOptimize(clock.now());
     benchmark::DoNotOptimize(clock.now());
   }
+  report(state);
 }
 
-#define STORMLOG_BENCHMARK(name)                                  \
-  BENCHMARK(name<SystemClock>)->ThreadRange(1, 2)->UseRealTime(); \
-  BENCHMARK(name<CoarseClock>)->ThreadRange(1, 2)->UseRealTime(); \
-  BENCHMARK(name<ManualClock>)->ThreadRange(1, 2)->UseRealTime()
+void SharedFetchAdd(benchmark::State& state) {
+  static std::atomic<std::uint64_t> shared{0};
+  for (auto _ : state) shared.fetch_add(1, std::memory_order_relaxed);
+  report(state);
+}
 
-STORMLOG_BENCHMARK(TwoClockReads);
-STORMLOG_BENCHMARK(CountWindow);
-STORMLOG_BENCHMARK(TimeWindow);
-STORMLOG_BENCHMARK(CountWindowWatched);
-BENCHMARK(CountWindowOnePercentFails)->ThreadRange(1, 2)->UseRealTime();
-STORMLOG_BENCHMARK(Rejected);
+STORMLOG_BENCHMARK_CLOCKS(TwoClockReads);
+STORMLOG_BENCHMARK(SharedFetchAdd);
+STORMLOG_BENCHMARK_CLOCKS(CountWindow);
+STORMLOG_BENCHMARK_CLOCKS(TimeWindow);
+STORMLOG_BENCHMARK_CLOCKS(CountWindowWatched);
+STORMLOG_BENCHMARK(CountWindowOnePercentFails);
+STORMLOG_BENCHMARK_CLOCKS(Rejected);
 
 }  // namespace
 }  // namespace stormlog::resilience

@@ -1,34 +1,11 @@
-#include <cstdio>
 #include <string>
 #include <utility>
 
 #include "resilience/circuit_breaker.hpp"
+#include "resilience/config_check.hpp"
 #include "resilience/state_word.hpp"
 
 namespace stormlog::resilience {
-namespace {
-
-constexpr std::chrono::milliseconds kLongest = std::chrono::hours{24 * 3650};
-
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.15g", value);
-  return text;
-}
-
-Result<void> in_range(const std::string& name, double value, double least, double most) {
-  if (value >= least && value <= most) return {};
-  return Error::permanent(name + " is " + number(value) + "; it must be from " + number(least) +
-                          " to " + number(most));
-}
-
-Result<void> in_range(const std::string& name, std::chrono::milliseconds value) {
-  if (value.count() >= 0 && value <= kLongest) return {};
-  return Error::permanent(name + " is " + std::to_string(value.count()) +
-                          " ms; it must be from 0 ms to 10 years");
-}
-
-}  // namespace
 
 Result<void> validate(const CircuitBreakerConfig& config) {
   constexpr double kAnyCount = 1e9;

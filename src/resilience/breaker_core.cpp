@@ -1,9 +1,9 @@
 #include "resilience/breaker_core.hpp"
 
 #include <algorithm>
-#include <stdexcept>
 #include <utility>
 
+#include "resilience/config_check.hpp"
 #include "resilience/time_window.hpp"
 
 namespace stormlog::resilience {
@@ -14,14 +14,6 @@ std::unique_ptr<CallWindow> make_window(const CircuitBreakerConfig& config) {
     return std::make_unique<TimeWindow>(config.window_size);
   }
   return std::make_unique<CountWindow>(config.window_size);
-}
-
-// Refuses a bad configuration before anything is built from it.
-const CircuitBreakerConfig& checked(const std::string& name, const CircuitBreakerConfig& config) {
-  const Result<void> result = validate(config);
-  if (!result)
-    throw std::invalid_argument("circuit breaker " + name + ": " + result.error().message);
-  return config;
 }
 
 double seconds(std::uint64_t nanoseconds) {
@@ -36,13 +28,12 @@ double seconds(Nanoseconds duration) {
 
 CircuitBreaker::Impl::Impl(std::string breaker_name, const CircuitBreakerConfig& breaker_config,
                            const Clock& breaker_clock, Random breaker_random)
-    : name(std::move(breaker_name)),
-      config(checked(name, breaker_config)),
-      clock_(breaker_clock),
-      slow_after_(config.slow_call),
-      timed_window_(config.window == CircuitBreakerConfig::Window::time),
-      word_(StateWord(BreakerState::closed, 0, 0, true).bits()),
-      inflight_(config.count_inflight_slow ? std::make_unique<InflightTable>() : nullptr),
+    : BreakerHot(breaker_clock, breaker_config.slow_call,
+                 breaker_config.window == CircuitBreakerConfig::Window::time,
+                 breaker_config.count_inflight_slow),
+      name(std::move(breaker_name)),
+      config(checked("circuit breaker", name, breaker_config)),
+      inflight_(watched_ ? std::make_unique<InflightTable>() : nullptr),
       random_(breaker_random),
       window_(make_window(config)),
       half_open_window_(config.half_open_permits),
@@ -51,7 +42,7 @@ CircuitBreaker::Impl::Impl(std::string breaker_name, const CircuitBreakerConfig&
 CircuitBreaker::Impl::Admission CircuitBreaker::Impl::admit(BreakerState state,
                                                             std::uint64_t generation,
                                                             MonotonicTime now) {
-  const bool watched = inflight_ != nullptr && counts_calls(state);
+  const bool watched = watched_ && counts_calls(state);
   return {.generation = generation,
           .start = now,
           .ticket = watched ? inflight_->enter(generation, now) : 0};
@@ -109,33 +100,23 @@ std::optional<CircuitBreaker::Impl::Admission> CircuitBreaker::Impl::acquire_loc
 
 void CircuitBreaker::Impl::settle(const Admission& admission, Settlement how,
                                   std::optional<Nanoseconds> given) {
-  std::optional<MonotonicTime> now;
-  if (!given || timed_window_) now = clock_.now();
-  const Nanoseconds duration = std::max(Nanoseconds{0}, given ? *given : *now - admission.start);
+  // With a duration given, the time matters to a timed window alone, or under the mutex.
+  const bool needs_time = !given || timed_window_;
+  MonotonicTime now = needs_time ? clock_.now() : MonotonicTime{};
+  const Nanoseconds duration = std::max(Nanoseconds{0}, given ? *given : now - admission.start);
 
   const bool marked =
       InflightTable::is_ticket(admission.ticket) && !inflight_->leave(admission.ticket);
-  if (!marked && how == Settlement::success && settle_quickly(admission, duration, now)) return;
-
-  if (!now) now = clock_.now();
+  if (!marked && how == Settlement::success &&
+      settle_quickly(admission.generation, duration, now)) {
+    return;
+  }
+  if (!needs_time) now = clock_.now();
   std::unique_lock lock(mutex);
   std::optional<CallWindow::Record> record;
   if (marked) record = inflight_->leave_marked(admission.ticket);
-  settle_locked(admission, how, duration, record, *now);
+  settle_locked(admission, how, duration, record, now);
   events.deliver(std::move(lock));
-}
-
-bool CircuitBreaker::Impl::settle_quickly(const Admission& admission, Nanoseconds duration,
-                                          std::optional<MonotonicTime> now) {
-  const StateWord seen = word();
-  if (!seen.quick() || seen.generation() != admission.generation) return false;
-  if (duration > slow_after_) return false;
-  // In a new second old calls leave a timed window, and even a success may then lead to a decision.
-  if (timed_window_ && counts_calls(seen.state()) &&
-      TimeWindow::second_of(*now) != window_second_.load(std::memory_order_relaxed)) {
-    return false;
-  }
-  return stripes_.add(admission.generation, duration);
 }
 
 void CircuitBreaker::Impl::settle_locked(const Admission& admission, Settlement how,
@@ -264,6 +245,7 @@ CircuitBreaker::Metrics CircuitBreaker::Impl::read_metrics() {
   result.not_permitted = stripes_.rejections();
   result.state = current.state();
   result.transitions = transitions_;
+  result.listener_errors = events.failures();
 
   const WindowTotals seen = shown_->totals();
   result.buffered = seen.calls;

@@ -6,14 +6,13 @@
 #include <optional>
 #include <string>
 
+#include "resilience/breaker_hot.hpp"
 #include "resilience/call_window.hpp"
 #include "resilience/circuit_breaker.hpp"
 #include "resilience/count_window.hpp"
 #include "resilience/event_queue.hpp"
 #include "resilience/half_open_leases.hpp"
 #include "resilience/inflight_table.hpp"
-#include "resilience/state_word.hpp"
-#include "resilience/success_stripes.hpp"
 
 namespace stormlog::resilience {
 
@@ -27,7 +26,7 @@ inline double percent(std::uint32_t part, std::uint32_t whole) {
 // StateWord::quick() holds. Everything else holds the mutex, and is as plain as if there were one
 // thread. Whoever holds it folds the pending successes in before it decides anything, so that one
 // thread alone always sees its calls in order.
-struct CircuitBreaker::Impl {
+struct CircuitBreaker::Impl : detail::BreakerHot {
   using Reason = BreakerEvent::Reason;
   enum class Settlement { success, failure, ignored };
 
@@ -51,8 +50,6 @@ struct CircuitBreaker::Impl {
   void reset();
   Metrics read_metrics();
 
-  StateWord word() const { return StateWord{word_.load(std::memory_order_acquire)}; }
-
   const std::string name;
   const CircuitBreakerConfig config;
   EventQueue events;  // under mutex
@@ -69,8 +66,6 @@ struct CircuitBreaker::Impl {
   // breaker_core.cpp: calls.
   Admission admit(BreakerState state, std::uint64_t generation, MonotonicTime now);
   std::optional<Admission> acquire_locked(MonotonicTime now);
-  bool settle_quickly(const Admission& admission, Nanoseconds duration,
-                      std::optional<MonotonicTime> now);
   void settle_locked(const Admission& admission, Settlement how, Nanoseconds duration,
                      std::optional<CallWindow::Record> marked, MonotonicTime now);
   void record(Settlement how, Nanoseconds duration, std::optional<CallWindow::Record> marked,
@@ -95,22 +90,10 @@ struct CircuitBreaker::Impl {
   int half_open_left() const;
   bool half_open_over(MonotonicTime now) const;
   int calls_needed() const;
-  bool counts_calls(BreakerState state) const {
-    return state == BreakerState::closed || state == BreakerState::metrics_only;
+  static bool counts_calls(BreakerState state) {
+    return StateWord(state, 0, 0, false).counts_calls();
   }
 
-  const Clock& clock_;
-  const Nanoseconds slow_after_;
-  const bool timed_window_;
-
-  // Written under the mutex, the word last: who sees a state also sees its times, or later ones.
-  alignas(64) std::atomic<std::uint64_t> word_;
-  std::atomic<MonotonicTime> open_until_{MonotonicTime{}};
-  // Before it a half-open without permits left admits nothing: no lease is over, nor half-open.
-  std::atomic<MonotonicTime> no_permit_until_{MonotonicTime{}};
-  std::atomic<std::int64_t> window_second_{0};
-
-  SuccessStripes stripes_;
   std::unique_ptr<InflightTable> inflight_;  // with count_inflight_slow
 
   // Under the mutex from here on.

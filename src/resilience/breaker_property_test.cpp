@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <set>
 #include <string>
 
 #include "resilience/testing/breaker_program.hpp"
+#include "resilience/testing/property.hpp"
 
 namespace stormlog::resilience {
 namespace {
@@ -18,10 +18,8 @@ using testing::shrink;
 
 // The breaker against a reference that is too simple to be wrong, over random configurations and
 // programs. A failure prints the smallest program that shows it; its seed repeats it.
-// STORMLOG_PROPERTY_PROGRAMS asks for more of them than fit into every day's tests.
 TEST(BreakerProperty, AgreesWithTheReference) {
-  const char* asked = std::getenv("STORMLOG_PROPERTY_PROGRAMS");
-  const std::uint64_t programs = asked != nullptr ? std::stoull(asked) : 5'000;
+  const std::uint64_t programs = testing::programs_or(5'000);
   for (std::uint64_t seed = 1; seed <= programs; ++seed) {
     const Program program = random_program(seed);
     if (!run(program)) continue;

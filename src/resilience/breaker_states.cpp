@@ -61,7 +61,7 @@ void CircuitBreaker::Impl::expire(MonotonicTime now) {
 // Counts calls that hang as slow before they end.
 void CircuitBreaker::Impl::mark_hanging(MonotonicTime now) {
   const StateWord current = word();
-  if (!inflight_ || !counts_calls(current.state())) return;
+  if (!watched_ || !current.counts_calls()) return;
   fold(current.generation());
   window_->advance(now);
   const bool any = inflight_->mark_older(current.generation(), now - slow_after_, [this] {
@@ -101,7 +101,7 @@ void CircuitBreaker::Impl::decide(MonotonicTime now) {
 
   // One more success only lowers rates that were looked at just now. Where they were not yet looked
   // at, it may complete the minimum and thereby trip, unless there is nothing to trip on.
-  window_second_.store(TimeWindow::second_of(now), std::memory_order_relaxed);
+  window_until_.store(TimeWindow::end_of_second(now), std::memory_order_relaxed);
   republish(enough || (seen.failed == 0 && seen.slow == 0));
 }
 
@@ -154,7 +154,7 @@ void CircuitBreaker::Impl::enter(BreakerState to, MonotonicTime now, Reason reas
       opens_ = 0;
       window_->clear();
       window_->advance(now);
-      window_second_.store(TimeWindow::second_of(now), std::memory_order_relaxed);
+      window_until_.store(TimeWindow::end_of_second(now), std::memory_order_relaxed);
       shown_ = window_.get();
       break;
   }
@@ -174,7 +174,7 @@ void CircuitBreaker::Impl::fold(std::uint64_t generation) {
   if (taken.calls == 0) return;
   successful_.calls += taken.calls;
   successful_.nanoseconds += taken.nanoseconds;
-  if (!counts_calls(word().state())) return;
+  if (!word().counts_calls()) return;
   window_->add_successes(taken.calls);
   consecutive_ = 0;
 }

@@ -8,7 +8,7 @@ namespace stormlog::resilience {
 
 CircuitBreaker::CircuitBreaker(std::string name, CircuitBreakerConfig config, const Clock& clock,
                                Random random)
-    : impl_(std::make_unique<Impl>(std::move(name), config, clock, random)) {}
+    : impl_(std::make_unique<Impl>(std::move(name), config, clock, random)), hot_(impl_.get()) {}
 
 CircuitBreaker::~CircuitBreaker() = default;
 
@@ -20,7 +20,7 @@ const CircuitBreakerConfig& CircuitBreaker::config() const {
   return impl_->config;
 }
 
-Permit CircuitBreaker::acquire() {
+Permit CircuitBreaker::acquire_slowly() {
   Permit permit;
   if (const std::optional<Impl::Admission> admission = impl_->acquire()) {
     permit.breaker_ = this;

@@ -6,10 +6,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "common/base/clock.hpp"
 #include "common/base/random.hpp"
 #include "common/base/result.hpp"
+#include "resilience/breaker_hot.hpp"
 #include "resilience/event.hpp"
 
 namespace stormlog::resilience {
@@ -56,11 +58,17 @@ class CircuitBreaker;
 class Permit {
  public:
   Permit() = default;
-  Permit(Permit&& other) noexcept;
+  Permit(Permit&& other) noexcept
+      : breaker_(std::exchange(other.breaker_, nullptr)),
+        generation_(other.generation_),
+        start_(other.start_),
+        ticket_(other.ticket_) {}
   Permit& operator=(Permit&& other) noexcept;
   Permit(const Permit&) = delete;
   Permit& operator=(const Permit&) = delete;
-  ~Permit();
+  ~Permit() {
+    if (breaker_ != nullptr) ignore();
+  }
 
   explicit operator bool() const { return breaker_ != nullptr; }
 
@@ -73,6 +81,8 @@ class Permit {
 
  private:
   friend class CircuitBreaker;
+  Permit(CircuitBreaker* breaker, std::uint64_t generation, MonotonicTime start)
+      : breaker_(breaker), generation_(generation), start_(start) {}
   void settle(bool succeeded, std::optional<Nanoseconds> duration);
   CircuitBreaker* breaker_ = nullptr;
   std::uint64_t generation_ = 0;
@@ -136,6 +146,7 @@ class CircuitBreaker {
     double slow_rate_percent = -1;
     BreakerState state = BreakerState::closed;
     std::uint64_t transitions = 0;
+    std::uint64_t listener_errors = 0;  // times a listener threw; the exceptions are dropped
   };
   Metrics metrics() const;
 
@@ -147,7 +158,35 @@ class CircuitBreaker {
  private:
   friend class Permit;
   struct Impl;
+  Permit acquire_slowly();
+
   std::unique_ptr<Impl> impl_;
+  detail::BreakerHot* const hot_;  // a part of it
 };
+
+inline Permit CircuitBreaker::acquire() {
+  const StateWord seen = hot_->word();
+  if (seen.state() == BreakerState::closed && !hot_->watched_) {
+    return {this, seen.generation(), hot_->clock_.now()};
+  }
+  if (seen.state() == BreakerState::open &&
+      hot_->clock_.now() < hot_->open_until_.load(std::memory_order_relaxed)) {
+    hot_->stripes_.count_rejection();
+    return {};
+  }
+  return acquire_slowly();
+}
+
+inline void Permit::success() {
+  if (breaker_ == nullptr) return;
+  if (ticket_ != 0) return settle(true, std::nullopt);  // it must be given back
+  detail::BreakerHot& hot = *breaker_->hot_;
+  const MonotonicTime now = hot.clock_.now();
+  if (hot.settle_quickly(generation_, now - start_, now)) {
+    breaker_ = nullptr;
+  } else {
+    settle(true, now - start_);
+  }
+}
 
 }  // namespace stormlog::resilience

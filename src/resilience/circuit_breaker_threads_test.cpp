@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "resilience/circuit_breaker.hpp"
+#include "resilience/testing/in_parallel.hpp"
 
 namespace stormlog::resilience {
 namespace {
@@ -17,13 +18,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr unsigned kThreads = 4;
-
-void in_parallel(const std::function<void(unsigned)>& work) {
-  std::vector<std::thread> threads;
-  for (unsigned t = 0; t < kThreads; ++t) threads.emplace_back(work, t);
-  for (std::thread& thread : threads) thread.join();
-}
+using testing::in_parallel;
+using testing::kThreads;
 
 TEST(CircuitBreakerThreads, LosesNoSuccess) {
   for (const bool watched : {false, true}) {

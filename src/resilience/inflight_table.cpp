@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "resilience/success_stripes.hpp"
+#include "resilience/thread_ordinal.hpp"
 
 namespace stormlog::resilience {
 namespace {

@@ -5,12 +5,6 @@
 
 namespace stormlog::resilience {
 
-Permit::Permit(Permit&& other) noexcept
-    : breaker_(std::exchange(other.breaker_, nullptr)),
-      generation_(other.generation_),
-      start_(other.start_),
-      ticket_(other.ticket_) {}
-
 Permit& Permit::operator=(Permit&& other) noexcept {
   if (this != &other) {
     ignore();
@@ -20,14 +14,6 @@ Permit& Permit::operator=(Permit&& other) noexcept {
     ticket_ = other.ticket_;
   }
   return *this;
-}
-
-Permit::~Permit() {
-  ignore();
-}
-
-void Permit::success() {
-  settle(true, std::nullopt);
 }
 
 void Permit::failure() {

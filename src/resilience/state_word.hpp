@@ -27,6 +27,9 @@ class StateWord {
   constexpr int permits_left() const {
     return static_cast<int>((bits_ >> kPermitShift) & kMaxPermits);
   }
+  constexpr bool counts_calls() const {
+    return state() == BreakerState::closed || state() == BreakerState::metrics_only;
+  }
   // A success that is not slow cannot lead to a decision: it need not take the lock.
   constexpr bool quick() const { return (bits_ & kQuickBit) != 0; }
 

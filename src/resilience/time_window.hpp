@@ -12,7 +12,10 @@ class TimeWindow final : public CallWindow {
  public:
   explicit TimeWindow(int seconds);
 
-  static std::int64_t second_of(MonotonicTime time);
+  // When the second that `time` lies in is over.
+  static MonotonicTime end_of_second(MonotonicTime time) {
+    return MonotonicTime{std::chrono::seconds(second_of(time) + 1)};
+  }
 
   bool advance(MonotonicTime now) override;
   Record add(CallOutcome outcome) override;
@@ -23,6 +26,7 @@ class TimeWindow final : public CallWindow {
   void clear() override;
 
  private:
+  static std::int64_t second_of(MonotonicTime time);
   WindowTotals& bucket_of(std::int64_t second);
   bool holds(Record record) const;
 

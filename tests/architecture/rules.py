@@ -11,6 +11,8 @@ MAY_INCLUDE = [
     ("common/document", ["common/base"]),
     ("common/*", ["common/*"]),
     ("resilience", ["common/base"]),
+    # As anybody else's program: through the installed headers, <stormlog/...>.
+    ("resilience/examples", ["resilience"]),
     ("pipeline/event", ["common/*"]),
     ("pipeline/admin|pipeline/ingest", ["pipeline/event", "resilience", "common/*"]),
     # The three services share what is above and never see one another.

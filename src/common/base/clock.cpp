@@ -1,9 +1,35 @@
 #include "common/base/clock.hpp"
 
+#include <ctime>
+
 namespace stormlog {
+namespace {
+
+Nanoseconds since_start(const timespec& time) {
+  return std::chrono::seconds(time.tv_sec) + Nanoseconds(time.tv_nsec);
+}
+
+}  // namespace
 
 const SystemClock& SystemClock::instance() {
   static const SystemClock clock;
+  return clock;
+}
+
+MonotonicTime CoarseClock::now() const {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+  return MonotonicTime{since_start(time)};
+}
+
+Nanoseconds CoarseClock::step() {
+  timespec resolution{};
+  clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
+  return since_start(resolution);
+}
+
+const CoarseClock& CoarseClock::instance() {
+  static const CoarseClock clock;
   return clock;
 }
 

@@ -1,18 +1,22 @@
 #include "pipeline/admin/breaker_metrics.hpp"
 
 #include <algorithm>
-#include <array>
 #include <string>
+
+#include "resilience/prometheus.hpp"
 
 namespace stormlog::pipeline {
 namespace {
 
-using resilience::BreakerState;
+using resilience::prometheus::Sample;
+using telemetry::Labels;
 using telemetry::Metrics;
 
-constexpr std::array<BreakerState, 6> kStates{BreakerState::closed,    BreakerState::open,
-                                              BreakerState::half_open, BreakerState::forced_open,
-                                              BreakerState::disabled,  BreakerState::metrics_only};
+Labels labels_of(const BreakerReading& reading, const Sample& sample) {
+  Labels labels{{"name", reading.breaker().name()}};
+  if (!sample.label.empty()) labels.emplace(sample.label, sample.label_value);
+  return labels;
+}
 
 }  // namespace
 
@@ -33,81 +37,39 @@ void BreakerReading::scrape() {
 
 void export_breakers(telemetry::Metrics& metrics,
                      std::function<std::vector<BreakerReading>&()> readings) {
-  static const std::string kPrefix = "resilience4j_circuitbreaker_";
+  using resilience::prometheus::Type;
   metrics.before_scrape([readings] {
     for (auto& reading : readings()) reading.scrape();
   });
-  // Calls `each` with the name and the numbers of every breaker.
-  const auto for_each = [readings](const auto& each) {
-    for (auto& reading : readings()) each(reading.breaker().name(), reading.last_scrape());
-  };
-
-  metrics.gauge_source(
-      kPrefix + "state", "The states of the circuit breaker: 1 for the one it is in.",
-      [for_each](const Metrics::Emit& emit) {
-        for_each([&](const std::string& name, const BreakerReading::Metrics& now) {
-          for (const BreakerState state : kStates) {
-            emit({{"name", name}, {"state", std::string(resilience::to_string(state))}},
-                 now.state == state ? 1 : 0);
-          }
+  for (const auto& family : resilience::prometheus::circuit_breaker_families()) {
+    // Calls `each` with the labels and every sample of the family.
+    const auto for_each = [readings, &family](const auto& each) {
+      for (auto& reading : readings()) {
+        family.samples(reading.last_scrape(),
+                       [&](const Sample& sample) { each(labels_of(reading, sample), sample); });
+      }
+    };
+    const auto values = [for_each](const Metrics::Emit& emit) {
+      for_each([&emit](const Labels& labels, const Sample& sample) { emit(labels, sample.value); });
+    };
+    const std::string name(family.name);
+    const std::string help(family.help);
+    switch (family.type) {
+      case Type::counter:
+        metrics.counter_source(name, help, values);
+        break;
+      case Type::gauge:
+        metrics.gauge_source(name, help, values);
+        break;
+      case Type::summary:
+        metrics.summary_source(name, help, [for_each](const Metrics::EmitSummary& emit) {
+          for_each([&emit](const Labels& labels, const Sample& sample) {
+            emit(labels, sample.count, sample.value);
+          });
         });
-      });
-  metrics.summary_source(
-      kPrefix + "calls_seconds", "Calls by how they ended, and the time they took.",
-      [for_each](const Metrics::EmitSummary& emit) {
-        for_each([&](const std::string& name, const BreakerReading::Metrics& now) {
-          emit({{"name", name}, {"kind", "successful"}}, now.successful, now.successful_seconds);
-          emit({{"name", name}, {"kind", "failed"}}, now.failed, now.failed_seconds);
-          emit({{"name", name}, {"kind", "ignored"}}, now.ignored, now.ignored_seconds);
-        });
-      });
-  metrics.gauge_source(
-      kPrefix + "calls_seconds_max", "The longest call since the last scrape.",
-      [for_each](const Metrics::Emit& emit) {
-        for_each([&](const std::string& name, const BreakerReading::Metrics& now) {
-          emit({{"name", name}, {"kind", "successful"}}, now.successful_max_seconds);
-          emit({{"name", name}, {"kind", "failed"}}, now.failed_max_seconds);
-        });
-      });
-  metrics.counter_source(
-      kPrefix + "not_permitted_calls_total", "Calls that the circuit breaker refused.",
-      [for_each](const Metrics::Emit& emit) {
-        for_each([&](const std::string& name, const BreakerReading::Metrics& now) {
-          emit({{"name", name}, {"kind", "not_permitted"}}, static_cast<double>(now.not_permitted));
-        });
-      });
-  metrics.gauge_source(
-      kPrefix + "buffered_calls", "Calls in the window that decides.",
-      [for_each](const Metrics::Emit& emit) {
-        for_each([&](const std::string& name, const BreakerReading::Metrics& now) {
-          emit({{"name", name}, {"kind", "successful"}}, now.buffered - now.buffered_failed);
-          emit({{"name", name}, {"kind", "failed"}}, now.buffered_failed);
-        });
-      });
-  metrics.gauge_source(kPrefix + "slow_calls", "Slow calls in the window that decides.",
-                       [for_each](const Metrics::Emit& emit) {
-                         for_each([&](const std::string& name, const BreakerReading::Metrics& now) {
-                           emit({{"name", name}, {"kind", "successful"}},
-                                now.buffered_slow - now.buffered_slow_failed);
-                           emit({{"name", name}, {"kind", "failed"}}, now.buffered_slow_failed);
-                         });
-                       });
-  metrics.gauge_source(
-      kPrefix + "failure_rate",
-      "Percentage of failed calls in the window; 0 while buffered_calls is below the minimum.",
-      [for_each](const Metrics::Emit& emit) {
-        for_each([&](const std::string& name, const BreakerReading::Metrics& now) {
-          emit({{"name", name}}, published_rate(now.failure_rate_percent));
-        });
-      });
-  metrics.gauge_source(
-      kPrefix + "slow_call_rate",
-      "Percentage of slow calls in the window; 0 while buffered_calls is below the minimum.",
-      [for_each](const Metrics::Emit& emit) {
-        for_each([&](const std::string& name, const BreakerReading::Metrics& now) {
-          emit({{"name", name}}, published_rate(now.slow_rate_percent));
-        });
-      });
+        break;
+    }
+  }
 }
 
 }  // namespace stormlog::pipeline

@@ -9,11 +9,6 @@
 
 namespace stormlog::pipeline {
 
-// A rate as it is published: 0 where the breaker has too few calls to tell.
-inline double published_rate(double percent) {
-  return percent < 0 ? 0 : percent;
-}
-
 // Reads a breaker's numbers for several readers. The longest durations are "since the last read"
 // in the breaker: here they are kept until a scrape has taken them.
 class BreakerReading {
@@ -37,8 +32,7 @@ class BreakerReading {
   Metrics scraped_;
 };
 
-// Exports all of `readings` under the names of Resilience4j.
-// Source: resilience4j-micrometer, TaggedCircuitBreakerMetrics.
+// Exports all of `readings` under the names of Resilience4j (resilience/prometheus.hpp).
 void export_breakers(telemetry::Metrics& metrics,
                      std::function<std::vector<BreakerReading>&()> readings);
 

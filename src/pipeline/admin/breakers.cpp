@@ -6,11 +6,13 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/log.hpp"
 #include "common/base/units.hpp"
 #include "common/http/event_hub.hpp"
 #include "common/service/service.hpp"
 #include "pipeline/admin/breaker_metrics.hpp"
 #include "resilience/circuit_breaker.hpp"
+#include "resilience/prometheus.hpp"
 
 namespace stormlog::pipeline {
 
@@ -41,8 +43,8 @@ ordered_json describe(const resilience::CircuitBreaker& breaker,
   ordered_json json;
   json["name"] = breaker.name();
   json["state"] = resilience::to_string(metrics.state);
-  json["failure_rate"] = published_rate(metrics.failure_rate_percent);
-  json["slow_call_rate"] = published_rate(metrics.slow_rate_percent);
+  json["failure_rate"] = resilience::prometheus::published_rate(metrics.failure_rate_percent);
+  json["slow_call_rate"] = resilience::prometheus::published_rate(metrics.slow_rate_percent);
   json["buffered_calls"] = metrics.buffered;
   json["failed_calls"] = metrics.buffered_failed;
   json["slow_calls"] = metrics.buffered_slow;
@@ -98,8 +100,13 @@ void BreakerRegistry::add(std::shared_ptr<resilience::CircuitBreaker> breaker) {
         if (event.type != BreakerEvent::Type::state_transition) return;
         const auto to = hub.lock();
         if (!to) return;
-        const std::string id = event.breaker + ":" + std::to_string(event.sequence);
-        to->publish(id, transition_text(id, event, clock.now()));
+        try {
+          const std::string id = event.breaker + ":" + std::to_string(event.sequence);
+          to->publish(id, transition_text(id, event, clock.now()));
+        } catch (const std::exception& error) {
+          log::warn("a transition of a circuit breaker could not be told",
+                    {{"breaker", event.breaker}, {"error", error.what()}});
+        }
       });
   impl_->readings.emplace_back(std::move(breaker));
 }

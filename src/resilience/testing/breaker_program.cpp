@@ -4,6 +4,8 @@
 #include <sstream>
 #include <string_view>
 
+#include "resilience/testing/property.hpp"
+
 namespace stormlog::resilience::testing {
 namespace {
 
@@ -140,24 +142,9 @@ Program random_program(std::uint64_t seed) {
 }
 
 Program shrink(Program program, Mistake mistake) {
-  // First large pieces, then ever smaller ones; again as long as something could be left out.
-  for (bool smaller = true; smaller;) {
-    smaller = false;
-    for (std::size_t piece = std::max<std::size_t>(1, program.steps.size() / 2); piece > 0;
-         piece /= 2) {
-      for (std::size_t at = 0; at + piece <= program.steps.size();) {
-        Program candidate = program;
-        const auto first = candidate.steps.begin() + static_cast<std::ptrdiff_t>(at);
-        candidate.steps.erase(first, first + static_cast<std::ptrdiff_t>(piece));
-        if (still_fails(candidate, mistake)) {
-          program = std::move(candidate);
-          smaller = true;
-        } else {
-          at += piece;
-        }
-      }
-    }
-  }
+  program = shrink_steps(std::move(program), [mistake](const Program& candidate) {
+    return still_fails(candidate, mistake);
+  });
   for (std::size_t i = 0; i < program.steps.size(); ++i) {
     Program candidate = program;
     candidate.steps[i].permit = 0;
