@@ -24,6 +24,7 @@ build_packages=(
   'libssl-dev'
   'zlib1g-dev'
   'libzstd-dev'
+  'libsnappy-dev'
   'libgtest-dev'
   'libgmock-dev'
   'libbenchmark-dev'

@@ -103,11 +103,18 @@ std::string_view Request::path_param(std::string_view name) const {
 }
 
 std::string Request::media_type() const {
-  std::string_view type = headers.get("Content-Type");
+  return http::media_type(headers.get("Content-Type"));
+}
+
+std::string media_type(std::string_view type) {
   type = type.substr(0, type.find(';'));
   while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
   while (!type.empty() && (type.front() == ' ' || type.front() == '\t')) type.remove_prefix(1);
-  std::string result(type);
+  return lower_case(type);
+}
+
+std::string lower_case(std::string_view text) {
+  std::string result(text);
   std::transform(result.begin(), result.end(), result.begin(), lower);
   return result;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,10 @@ bool is_idempotency_key(std::string_view text);
 // The id of the event at `index` of a request with that Idempotency-Key: the same request sent
 // again gives the same ids. A version 8 UUID from SHA-256. Source: RFC 9562 §5.8.
 Uuid derived_id(std::string_view idempotency_key, std::uint32_t index);
+
+// The id of an event that its sender names in a way of its own: the same parts give the same id.
+// `scheme` says what the parts are and keeps the names of one protocol apart from another's.
+Uuid content_id(std::string_view scheme, std::initializer_list<std::string_view> parts);
 
 // A W3C traceparent of version 00 with ids that are not zero.
 // Source: W3C Trace Context, §3.2.

@@ -1,4 +1,4 @@
-#include "pipeline/event/json_fields.hpp"
+#include "pipeline/format/json_event.hpp"
 
 #include <algorithm>
 #include <array>
@@ -82,6 +82,8 @@ class FieldReader {
   error_code read_trace_flags(ondemand::value& value);
   error_code read_attributes(ondemand::value& value);
   error_code read_resource(ondemand::value& value);
+  error_code read_resource_member(json_text::RawString raw, std::string_view name,
+                                  ondemand::value& value);
   error_code read_scope(ondemand::value& value);
   error_code read_object(std::string_view name, ondemand::value& value, std::size_t limit,
                          std::string& out);
@@ -301,37 +303,36 @@ error_code FieldReader::read_resource(ondemand::value& value) {
   }
   ondemand::object object;
   if (const error_code error = value.get_object().get(object)) return error;
-  const std::size_t names = walk_.begin_names();
   std::size_t count = 0;
-  for (auto member : object) {
-    ondemand::raw_json_string raw_name;
-    if (const error_code error = member.key().get(raw_name)) return error;
-    ondemand::value item;
-    if (const error_code error = member.value().get(item)) return error;
-    const json_text::RawString name = raw_string(raw_name);
-    std::string_view decoded;
-    if (const error_code error = walk_.add_name(name, "resource", decoded)) return error;
-    const std::size_t before = fields_.resource.size();
-    if (const error_code error = walk_.copy_member(name, item, 3, "resource", fields_.resource)) {
-      return error;
-    }
-    if (decoded == "service.name") {
-      // What was just copied, from the value's opening quote on.
-      const std::size_t start = fields_.resource.find("\":", before) + 2;
-      if (fields_.resource[start] != '"') {
-        walk_.refuse("invalid", "resource", "service.name must be a string");
-      } else if (json_text::decode(json_text::scan_string(fields_.resource.data() + start + 1),
-                                   resource_service_) &&
-                 resource_service_.size() > limits::kMaxServiceBytes) {
-        walk_.refuse(
-            "too_large", "resource",
-            "service.name is longer than " + std::to_string(limits::kMaxServiceBytes) + " bytes");
-      }
-    }
-    ++count;
-  }
-  walk_.end_names(names, "resource");
+  const error_code error = walk_.for_each_member(
+      object, "resource",
+      [&](json_text::RawString raw, std::string_view member, ondemand::value& item) {
+        ++count;
+        return read_resource_member(raw, member, item);
+      });
+  if (error) return error;
   check_count("resource", count, limits::kMaxResourceAttributes);
+  return simdjson::SUCCESS;
+}
+
+error_code FieldReader::read_resource_member(json_text::RawString raw, std::string_view name,
+                                             ondemand::value& value) {
+  const std::size_t before = fields_.resource.size();
+  if (const error_code error = walk_.copy_member(raw, value, 3, "resource", fields_.resource)) {
+    return error;
+  }
+  if (name != "service.name") return simdjson::SUCCESS;
+  // What was just copied, from the value's opening quote on.
+  const std::size_t start = fields_.resource.find("\":", before) + 2;
+  if (fields_.resource[start] != '"') {
+    walk_.refuse("invalid", "resource", "service.name must be a string");
+  } else if (json_text::decode(json_text::scan_string(fields_.resource.data() + start + 1),
+                               resource_service_) &&
+             resource_service_.size() > limits::kMaxServiceBytes) {
+    walk_.refuse(
+        "too_large", "resource",
+        "service.name is longer than " + std::to_string(limits::kMaxServiceBytes) + " bytes");
+  }
   return simdjson::SUCCESS;
 }
 
@@ -366,26 +367,17 @@ void FieldReader::finish() {
     walk_.refuse("invalid", "service",
                  "service and the resource's service.name differ: give one of them");
   }
-  if (walk_.error()) return;
-  if (auto error = complete(fields_)) walk_.refuse(error->code, error->field, error->detail);
 }
 
 }  // namespace
 
 error_code read_event(ondemand::object& object, JsonWalk& walk, EventFields& fields) {
   FieldReader reader(walk, fields);
-  const std::size_t names = walk.begin_names();
-  for (auto member : object) {
-    ondemand::raw_json_string raw_name;
-    if (const error_code error = member.key().get(raw_name)) return error;
-    ondemand::value value;
-    if (const error_code error = member.value().get(value)) return error;
-    const json_text::RawString raw = raw_string(raw_name);
-    std::string_view name;
-    if (const error_code error = walk.add_name(raw, "", name)) return error;
-    if (const error_code error = reader.read(raw, name, value)) return error;
-  }
-  walk.end_names(names, "");
+  const error_code error = walk.for_each_member(
+      object, "", [&](json_text::RawString raw, std::string_view name, ondemand::value& value) {
+        return reader.read(raw, name, value);
+      });
+  if (error) return error;
   reader.finish();
   return simdjson::SUCCESS;
 }

@@ -1,71 +1,32 @@
-#include "pipeline/event/json_parser.hpp"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include "pipeline/event/batch_codec.hpp"
-#include "pipeline/event/event.hpp"
 #include "pipeline/event/identity.hpp"
 #include "pipeline/event/limits.hpp"
+#include "pipeline/format/format_test_support.hpp"
 
 namespace stormlog::pipeline {
 namespace {
 
 using ::testing::HasSubstr;
 
-constexpr std::int64_t kReceived = 1'700'000'000'123'456'789;
 constexpr char kId[] = "01890a5d-ac96-774b-bcce-b302099a8057";
 
-class JsonParserTest : public ::testing::Test {
+class JsonFormatTest : public FormatTest {
  protected:
-  Result<ParsedRecords> parse(std::string body) {
-    context_.received_ns = kReceived;
-    context_.ids = &ids_;
-    return parser_.parse(body, context_);
-  }
+  JsonFormatTest() : FormatTest(json_format) {}
+
   // The only event of a body that must hold one.
   EventView frame(const std::string& body) {
-    auto records = parse(body);
-    EXPECT_TRUE(records.ok()) << records.error().message;
-    if (!records.ok()) return {};
-    for (const auto& error : records->errors) {
-      ADD_FAILURE() << error.error.field << ": " << error.error.detail;
-    }
-    frames_ = std::move(records->frames);
-    const auto events = decode_frames(frames_, records->count);
+    ParsedRecords parsed = records(body);
+    EXPECT_TRUE(parsed.errors.empty());
+    frames_ = std::move(parsed.frames);
+    const auto events = decode_frames(frames_, parsed.count);
     EXPECT_TRUE(events.ok() && events->size() == 1);
     return events.ok() && events->size() == 1 ? events->front() : EventView{};
   }
-  EventRecord stored(const std::string& body) {
-    const auto record = decode_stored(frame(body).payload);
-    EXPECT_TRUE(record.ok()) << record.error().message;
-    return record.ok() ? *record : EventRecord{};
-  }
-  FieldError refused(const std::string& body) {
-    const auto records = parse(body);
-    EXPECT_TRUE(records.ok()) << records.error().message;
-    if (!records.ok()) return {};
-    EXPECT_EQ(records->count, 0U) << body;
-    EXPECT_EQ(records->errors.size(), 1U) << body;
-    return records->errors.empty() ? FieldError{} : records->errors.front().error;
-  }
-  // The message of a body that is refused as a whole.
-  std::string malformed(const std::string& body, const std::string& code = "400") {
-    const auto records = parse(body);
-    EXPECT_FALSE(records.ok()) << body;
-    if (records.ok()) return {};
-    EXPECT_EQ(records.error().code, code);
-    return records.error().message;
-  }
 
-  ManualClock clock_;
-  UuidV7Generator ids_{clock_, Random(1)};
-  IngestContext context_;
-  JsonParser parser_;
   std::string frames_;
 };
 
-TEST_F(JsonParserTest, ReadsEveryField) {
+TEST_F(JsonFormatTest, ReadsEveryField) {
   const EventRecord event = stored(R"({
     "id":"01890A5D-AC96-774B-BCCE-B302099A8057","key":"k1","timestamp":"2026-01-31T12:00:00.5Z",
     "severity_text":"Warning","severity_number":14,"body":"disk \"full\"","service":"billing",
@@ -90,7 +51,7 @@ TEST_F(JsonParserTest, ReadsEveryField) {
   EXPECT_EQ(event.event_name, "disk.full");
 }
 
-TEST_F(JsonParserTest, FillsInWhatFollows) {
+TEST_F(JsonFormatTest, FillsInWhatFollows) {
   const EventRecord event = stored(R"({"message":"hi","level":"warn"})");
   EXPECT_EQ(event.timestamp_ns, kReceived);
   EXPECT_EQ(event.severity_number, 13);
@@ -102,7 +63,7 @@ TEST_F(JsonParserTest, FillsInWhatFollows) {
   EXPECT_EQ(stored(R"({"body":"x","resource":{"service.name":"web"}})").service, "web");
 }
 
-TEST_F(JsonParserTest, TheKafkaKeyIsTheCallersElseTheService) {
+TEST_F(JsonFormatTest, TheKafkaKeyIsTheCallersElseTheService) {
   EXPECT_EQ(frame(R"({"body":"x","key":"k","service":"s"})").key, "k");
   EXPECT_EQ(frame(R"({"body":"x","key":"","service":"s"})").key, "");
   EXPECT_EQ(frame(R"({"body":"x","service":"s"})").key, "s");
@@ -110,7 +71,7 @@ TEST_F(JsonParserTest, TheKafkaKeyIsTheCallersElseTheService) {
   EXPECT_EQ(frame(R"({"body":"x"})").key, "");
 }
 
-TEST_F(JsonParserTest, AnIdempotencyKeyGivesTheSameIdsAgain) {
+TEST_F(JsonFormatTest, AnIdempotencyKeyGivesTheSameIdsAgain) {
   context_.idempotency_key = "order-17";
   auto first = parse(
       R"([{"body":"a"},{"body":"b"},{"id":"01890a5d-ac96-774b-bcce-b302099a8057","body":"c"}])");
@@ -126,7 +87,7 @@ TEST_F(JsonParserTest, AnIdempotencyKeyGivesTheSameIdsAgain) {
   EXPECT_EQ((*a)[1].id, derived_id("order-17", 1));
 }
 
-TEST_F(JsonParserTest, TraceContextIsTheRequestsElseTheEventsOwn) {
+TEST_F(JsonFormatTest, TraceContextIsTheRequestsElseTheEventsOwn) {
   const std::string own =
       R"({"body":"x","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","span_id":"00f067aa0ba902b7","trace_flags":1})";
   EXPECT_EQ(frame(own).traceparent, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
@@ -135,14 +96,14 @@ TEST_F(JsonParserTest, TraceContextIsTheRequestsElseTheEventsOwn) {
   EXPECT_EQ(frame(R"({"body":"x"})").received_ns, kReceived);
 }
 
-TEST_F(JsonParserTest, NumbersKeepTheirDigits) {
+TEST_F(JsonFormatTest, NumbersKeepTheirDigits) {
   const EventRecord event = stored(
       R"({"attributes":{"a":0.12345678901234567890123,"b":12345678901234567890123,"c":-1E+2,"d":0}})");
   EXPECT_EQ(event.attributes,
             R"({"a":0.12345678901234567890123,"b":12345678901234567890123,"c":-1E+2,"d":0})");
 }
 
-TEST_F(JsonParserTest, WhatCannotBeStoredIsReplaced) {
+TEST_F(JsonFormatTest, WhatCannotBeStoredIsReplaced) {
   const EventRecord event = stored(
       R"({"body":"a\u0000b\ud800c\udc00d\ud83d\ude00e","service":"s\u0000","attributes":{"k\u0000":"\u0000\u00e9\n"}})");
   EXPECT_EQ(event.body, "a\uFFFDb\uFFFDc\uFFFDd\U0001F600e");
@@ -150,7 +111,7 @@ TEST_F(JsonParserTest, WhatCannotBeStoredIsReplaced) {
   EXPECT_EQ(event.attributes, "{\"k\uFFFD\":\"\uFFFD\\u00e9\\n\"}");
 }
 
-TEST_F(JsonParserTest, NullMeansAbsent) {
+TEST_F(JsonFormatTest, NullMeansAbsent) {
   const EventRecord event = stored(
       R"({"id":null,"key":null,"timestamp":null,"severity_text":null,"body":"x","service":null,
           "resource":null,"scope":null,"attributes":null,"trace_id":null,"trace_flags":null,"other":null})");
@@ -159,7 +120,7 @@ TEST_F(JsonParserTest, NullMeansAbsent) {
   EXPECT_EQ(event.resource, "{}");
 }
 
-TEST_F(JsonParserTest, BodiesMayBeAnyJson) {
+TEST_F(JsonFormatTest, BodiesMayBeAnyJson) {
   for (const std::string body : {R"({"a":[1,{"b":null}]})", "[1,2]", "17", "true", "[]", "{}"}) {
     const EventRecord event = stored(R"({"body": )" + body + " }");
     EXPECT_TRUE(event.body_is_json);
@@ -174,7 +135,7 @@ struct Refusal {
   std::string detail;
 };
 
-TEST_F(JsonParserTest, RefusesByField) {
+TEST_F(JsonFormatTest, RefusesByField) {
   const std::vector<Refusal> table = {
       {R"({"id":"17","body":"x"})", "invalid", "id", "must be a UUID"},
       {R"({"id":17,"body":"x"})", "invalid", "id", "must be a string"},
@@ -231,7 +192,7 @@ TEST_F(JsonParserTest, RefusesByField) {
   }
 }
 
-TEST_F(JsonParserTest, CountsAreLimited) {
+TEST_F(JsonFormatTest, CountsAreLimited) {
   const auto members = [](std::size_t count) {
     std::string text;
     for (std::size_t i = 0; i < count; ++i) {
@@ -246,7 +207,7 @@ TEST_F(JsonParserTest, CountsAreLimited) {
   EXPECT_EQ(refused(R"({"body":{)" + members(5'000) + "}}").code, "too_large");
 }
 
-TEST_F(JsonParserTest, DepthIsLimitedExactly) {
+TEST_F(JsonFormatTest, DepthIsLimitedExactly) {
   const auto nested = [](std::size_t depth) {
     return R"({"body":)" + std::string(depth, '[') + std::string(depth, ']') + "}";
   };
@@ -255,7 +216,7 @@ TEST_F(JsonParserTest, DepthIsLimitedExactly) {
   EXPECT_EQ(refused(nested(900)).code, "too_deep");
 }
 
-TEST_F(JsonParserTest, OneBadRecordDoesNotSinkTheOthers) {
+TEST_F(JsonFormatTest, OneBadRecordDoesNotSinkTheOthers) {
   const auto records =
       parse(R"([{"body":"a"},{"id":"bad","body":"b","x":{"y":[1]}},{"body":"c"},7,{"body":"d"}])");
   ASSERT_TRUE(records.ok()) << records.error().message;
@@ -270,7 +231,7 @@ TEST_F(JsonParserTest, OneBadRecordDoesNotSinkTheOthers) {
   ASSERT_TRUE(decode_frames(records->frames, 3).ok());
 }
 
-TEST_F(JsonParserTest, RefusesWhatIsNotJsonAsAWhole) {
+TEST_F(JsonFormatTest, RefusesWhatIsNotJsonAsAWhole) {
   const std::vector<std::string> table = {"",
                                           " ",
                                           "{",
@@ -321,25 +282,25 @@ TEST_F(JsonParserTest, RefusesWhatIsNotJsonAsAWhole) {
   EXPECT_THAT(malformed("17"), HasSubstr("object (one event) or an array"));
 }
 
-TEST_F(JsonParserTest, TooManyRecordsAreTooLarge) {
+TEST_F(JsonFormatTest, TooManyRecordsAreTooLarge) {
   std::string body = "[";
   for (int i = 0; i < 10'000; ++i) body += R"({"body":1},)";
   EXPECT_TRUE(parse(body.substr(0, body.size() - 1) + "]").ok());
   EXPECT_THAT(malformed(body + R"({"body":1}])", "413"), HasSubstr("10000"));
 }
 
-TEST_F(JsonParserTest, AnEmptyArrayHoldsNothing) {
+TEST_F(JsonFormatTest, AnEmptyArrayHoldsNothing) {
   const auto records = parse("[]");
   ASSERT_TRUE(records.ok());
   EXPECT_EQ(records->total, 0U);
 }
 
 // What is stored must be read back, whatever came in.
-TEST_F(JsonParserTest, MutatedInputNeverMakesABrokenStoredForm) {
+TEST_F(JsonFormatTest, MutatedInputNeverMakesABrokenStoredForm) {
   const std::string seed =
       R"([{"id":"01890a5d-ac96-774b-bcce-b302099a8057","key":"k\u0041","timestamp":"2026-01-31T12:00:00Z","level":"info","body":{"a":[1,2.5e3,"\ud83d\ude00\u0000"]},"attributes":{"x":null,"y":true},"resource":{"service.name":"s"},"z":"q"}])";
   Random random(3);
-  int stored_count = 0;
+  int stored = 0;
   for (int round = 0; round < 20'000; ++round) {
     std::string body = seed;
     const auto changes = 1 + random.below(4);
@@ -359,17 +320,9 @@ TEST_F(JsonParserTest, MutatedInputNeverMakesABrokenStoredForm) {
       }
       if (body.empty()) body = "{";
     }
-    const auto records = parse(body);
-    if (!records.ok()) continue;
-    const auto events = decode_frames(records->frames, records->count);
-    ASSERT_TRUE(events.ok()) << body;
-    for (const EventView& event : *events) {
-      ++stored_count;
-      const auto record = decode_stored(event.payload);
-      ASSERT_TRUE(record.ok()) << body << "\n" << event.payload << "\n" << record.error().message;
-    }
+    stored += count_stored(body);
   }
-  EXPECT_GT(stored_count, 100);
+  EXPECT_GT(stored, 100);
 }
 
 }  // namespace

@@ -9,4 +9,9 @@ namespace stormlog::pipeline {
 // Reads one JSON object in our own form into `fields`. Errors of the record are in walk.error().
 simdjson::error_code read_event(ondemand::object& object, JsonWalk& walk, EventFields& fields);
 
+// Reads one JSON object that is a CloudEvent.
+// Source: CloudEvents 1.0.2, JSON Event Format.
+simdjson::error_code read_cloud_event(ondemand::object& object, JsonWalk& walk,
+                                      EventFields& fields);
+
 }  // namespace stormlog::pipeline
