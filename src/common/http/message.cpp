@@ -50,9 +50,10 @@ std::string_view Headers::get(std::string_view name) const {
   return {};
 }
 
-bool Headers::has(std::string_view name) const {
-  return std::any_of(fields_.begin(), fields_.end(),
-                     [&](const auto& field) { return same_name(field.first, name); });
+std::size_t Headers::count(std::string_view name) const {
+  return static_cast<std::size_t>(
+      std::count_if(fields_.begin(), fields_.end(),
+                    [&](const auto& field) { return same_name(field.first, name); }));
 }
 
 void Headers::set(std::string name, std::string value) {

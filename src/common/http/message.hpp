@@ -22,7 +22,8 @@ class Headers {
 
   // The first value of that name, or "".
   std::string_view get(std::string_view name) const;
-  bool has(std::string_view name) const;
+  bool has(std::string_view name) const { return count(name) > 0; }
+  std::size_t count(std::string_view name) const;
   // Replaces all fields of that name.
   void set(std::string name, std::string value);
   void add(std::string name, std::string value) {

@@ -74,6 +74,23 @@ bool is_traceparent(std::string_view text) {
          !is_all_zero(trace) && !is_all_zero(span);
 }
 
+std::string normalise_traceparent(std::string_view text) {
+  constexpr std::size_t kLength = 55;
+  if (is_traceparent(text)) return std::string(text);
+  // Of a later version what is known stands in front, and more may follow behind a dash. Version 00
+  // has nothing behind it, and ff is none.
+  if (text.size() < kLength || !is_lower_hex(text.substr(0, 2))) return {};
+  const std::string_view version = text.substr(0, 2);
+  if (version == "00" || version == "ff") return {};
+  if (text.size() > kLength && text[kLength] != '-') return {};
+  std::string known = "00" + std::string(text.substr(2, kLength - 2));
+  if (!is_traceparent(known)) return {};
+  // Of the flags only "sampled" is known.
+  known[53] = '0';
+  known[54] = known[54] % 2 == (known[54] >= 'a' ? 0 : 1) ? '1' : '0';
+  return known;
+}
+
 bool normalise_hex_id(std::string& text, std::size_t digits) {
   if (text.size() != digits) return false;
   for (char& c : text) {

@@ -24,6 +24,9 @@ Uuid content_id(std::string_view scheme, std::initializer_list<std::string_view>
 // A W3C traceparent of version 00 with ids that are not zero.
 // Source: W3C Trace Context, §3.2.
 bool is_traceparent(std::string_view text);
+// The same in version 00 of one in any version, whose further fields are left out; "" for what is
+// no traceparent. Source: W3C Trace Context, §3.2.4 and §4.3.
+std::string normalise_traceparent(std::string_view text);
 
 // Lower-cases the hex digits of an id of `digits` digits; false when it is not one, or all zero.
 bool normalise_hex_id(std::string& text, std::size_t digits);

@@ -6,18 +6,14 @@
 #include "pipeline/event/limits.hpp"
 
 namespace stormlog::pipeline {
-namespace {
 
 using simdjson::error_code;
 
-// The scalar without the white space that simdjson leaves behind it.
 std::string_view scalar_token(ondemand::value& value) {
   std::string_view token = value.raw_json_token();
   const std::size_t last = token.find_last_not_of(" \t\r\n");
   return token.substr(0, last == std::string_view::npos ? 0 : last + 1);
 }
-
-}  // namespace
 
 json_text::RawString raw_string(ondemand::raw_json_string text) {
   return json_text::scan_string(text.raw());

@@ -76,6 +76,9 @@ class JsonWalk {
 
 json_text::RawString raw_string(ondemand::raw_json_string text);
 
+// A scalar as it is written, without the white space that simdjson leaves behind it.
+std::string_view scalar_token(ondemand::value& value);
+
 template <typename Read>
 simdjson::error_code JsonWalk::for_each_member(ondemand::object& object, std::string_view field,
                                                Read read) {

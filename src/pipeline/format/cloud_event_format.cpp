@@ -1,5 +1,7 @@
 // CloudEvents in structured mode: one as a JSON object, or a batch of them as an array.
 // Source: CloudEvents 1.0.2, JSON Event Format §3 and §4; HTTP Protocol Binding §3.2 and §3.3.
+#include <utility>
+
 #include "pipeline/event/base64.hpp"
 #include "pipeline/event/limits.hpp"
 #include "pipeline/format/cloud_event.hpp"

@@ -36,6 +36,8 @@ struct FormatEntry {
   std::unique_ptr<Format> (*make)();
   // Told by a header instead, whatever the media type is.
   std::string_view header = {};
+  // A Content-Encoding that is the format's own and undone by it.
+  std::string_view own_encoding = {};
 };
 // All formats. The first one of a protocol whose header is there, or whose media type it is, reads
 // the request.

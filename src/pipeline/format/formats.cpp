@@ -12,6 +12,10 @@ std::span<const FormatEntry> formats() {
       {Protocol::events, "application/ndjson", ndjson_format},
       {Protocol::events, "application/jsonl", ndjson_format},
       {Protocol::events, "application/x-jsonlines", ndjson_format},
+      {Protocol::otlp, "application/x-protobuf", otlp_protobuf_format},
+      {Protocol::otlp, "application/json", otlp_json_format},
+      {Protocol::loki, "application/json", loki_json_format},
+      {Protocol::loki, "application/x-protobuf", loki_protobuf_format, "", "snappy"},
   };
   return kAll;
 }

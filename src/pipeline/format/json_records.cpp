@@ -20,6 +20,8 @@ Error malformed_json(error_code error, ondemand::document* document, std::string
                      : error == simdjson::TRAILING_CONTENT
                          ? "more text behind the first value; send several events as an array or, "
                            "one a line, as application/x-ndjson"
+                     : error == simdjson::INCORRECT_TYPE
+                         ? "a value is not of the type that it should be"
                      : error == simdjson::UNESCAPED_CHARS
                          ? "a string holds a control character that is not escaped"
                          : "a brace, bracket, comma, colon or value is missing or misplaced";

@@ -69,14 +69,30 @@ void OtlpEvent::end_resource(std::size_t attributes) {
 void OtlpEvent::begin_scope() {
   members.begin_record();
   scope_.clear();
+  scope_attributes_.clear();
 }
 
-void OtlpEvent::end_scope(std::size_t attributes) {
+void OtlpEvent::end_scope(std::size_t attributes, std::string_view name, std::string_view version,
+                          std::string_view schema_url) {
   if (attributes > limits::kMaxScopeAttributes) {
     members.refuse(
         "too_large", "scope",
         "the scope has more than " + std::to_string(limits::kMaxScopeAttributes) + " attributes");
   }
+  const MemberWriter::Object object = members.open(scope_);
+  const auto add = [&](std::string_view member, std::string_view text) {
+    if (text.empty()) return;
+    members.name(object, member, "scope", scope_);
+    members.text(text, "scope", scope_);
+  };
+  add("name", name);
+  add("version", version);
+  add("schema_url", schema_url);
+  if (!scope_attributes_.empty()) {
+    members.name(object, "attributes", "scope", scope_);
+    scope_ += '{' + scope_attributes_ + '}';
+  }
+  members.close(object, scope_);
   scope_error_ = members.error();
 }
 

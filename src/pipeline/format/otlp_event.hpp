@@ -19,15 +19,16 @@ class OtlpEvent {
  public:
   MemberWriter members;
 
-  // A resource, and then a scope of it: what is written until the end_… is theirs. What is wrong
-  // with them is wrong with each of their records.
+  // A resource, and then a scope of it, whose attributes are written to the string that is handed
+  // out. What is wrong with them is wrong with each of their records.
   void begin_resource();
   void resource_attribute(std::string_view name, std::string_view json);
   void end_resource(std::size_t attributes);
   std::string& resource() { return resource_; }
   void begin_scope();
-  std::string& scope() { return scope_; }
-  void end_scope(std::size_t attributes);
+  std::string& scope_attributes() { return scope_attributes_; }
+  void end_scope(std::size_t attributes, std::string_view name, std::string_view version,
+                 std::string_view schema_url);
 
   void begin_record();
   EventFields& fields() { return fields_; }
@@ -47,6 +48,7 @@ class OtlpEvent {
   std::string resource_;
   std::string service_;
   std::string scope_;
+  std::string scope_attributes_;
   std::optional<FieldError> resource_error_;
   std::optional<FieldError> scope_error_;
 };

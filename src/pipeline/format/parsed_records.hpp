@@ -38,6 +38,8 @@ struct IngestContext {
   std::string_view idempotency_key;  // "" or checked with is_idempotency_key()
   std::string_view traceparent;      // "" or checked with is_traceparent()
   UuidV7Generator* ids = nullptr;    // for events without an id of their own
+  // For formats that are compressed in themselves: beyond, error "413".
+  std::size_t max_body_bytes = 64 * 1024 * 1024;
   // For formats that say something there; may be null.
   const http::Headers* headers = nullptr;
 };

@@ -9,6 +9,7 @@
 #include "pipeline/admin/breakers.hpp"
 #include "pipeline/gateway/upstream_pool.hpp"
 #include "pipeline/ingest/ingest_reader.hpp"
+#include "pipeline/ingest/ingest_tally.hpp"
 #include "pipeline/ingest/rejected_counter.hpp"
 
 namespace stormlog::pipeline {
@@ -47,7 +48,8 @@ struct ApiGateway::Impl {
       : config(std::move(gateway_config)),
         clock(gateway_clock),
         service(config.service),
-        reader(clock, Random(Random::entropy_seed()), config.service.limits.max_body_bytes),
+        reader(clock, Random(Random::entropy_seed()), config.ingest,
+               config.service.limits.max_body_bytes),
         rejected(service.metrics()),
         breakers(clock),
         pool(service.io(), config.queue, service.metrics(), clock) {}
@@ -116,7 +118,7 @@ asio::awaitable<http::Response> ApiGateway::Impl::post_events(const IngestApi& a
   }
   auto read = reader.read(api, request);
   if (const auto* refused = std::get_if<Refusal>(&read)) co_return refuse(api, request, *refused);
-  ParsedRecords records = std::move(std::get<ParsedRecords>(read));
+  auto& [records, claim] = std::get<ReadRequest>(read);
   if (!records.errors.empty()) {
     rejected.add("invalid", static_cast<double>(records.errors.size()));
   }
@@ -133,7 +135,11 @@ asio::awaitable<http::Response> ApiGateway::Impl::post_events(const IngestApi& a
   }
   co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
   travelling->abandon();
-  if (const auto refused = refusal_of(*travelling)) co_return refuse(api, request, *refused);
+  if (const auto refused = refusal_of(*travelling)) {
+    if (refused->may_be_stored()) claim.keep();
+    co_return refuse(api, request, *refused);
+  }
+  if (tally_of(records, travelling->outcomes()).may_be_stored()) claim.keep();
   co_return api.answer(request, records, travelling->outcomes());
 }
 

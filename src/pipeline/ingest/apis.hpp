@@ -6,5 +6,7 @@
 namespace stormlog::pipeline {
 
 const IngestApi& events_api();
+const IngestApi& otlp_api();
+const IngestApi& loki_api();
 
 }  // namespace stormlog::pipeline

@@ -10,6 +10,8 @@ namespace stormlog::pipeline {
 std::span<const IngestApi* const> ingest_apis() {
   static const IngestApi* const kAll[] = {
       &events_api(),
+      &otlp_api(),
+      &loki_api(),
   };
   return kAll;
 }

@@ -25,28 +25,44 @@ Refusal wrong_type(const IngestApi& api, const http::Request& request) {
       "Accept-Post", offered);
 }
 
+// The request's trace context in the version that is known here; "" where it is none, or where
+// there are several: one that cannot be understood is to be ignored. Source: W3C Trace Context
+// §3.2.
+std::string traceparent_of(const http::Headers& headers) {
+  const std::string_view text = headers.get("traceparent");
+  if (text.empty() || headers.count("traceparent") != 1) return {};
+  return normalise_traceparent(text);
+}
+
 }  // namespace
 
-IngestReader::IngestReader(const Clock& clock, Random random, std::size_t max_body_bytes)
-    : clock_(clock), ids_(clock, random), max_body_bytes_(max_body_bytes) {
+IngestReader::IngestReader(const Clock& clock, Random random, const IngestConfig& config,
+                           std::size_t max_body_bytes)
+    : clock_(clock),
+      ids_(clock, random),
+      keys_(static_cast<std::size_t>(config.idempotency_keys)),
+      max_body_bytes_(max_body_bytes) {
   for (const FormatEntry& entry : formats()) formats_.push_back(entry.make());
 }
 
-Format* IngestReader::format_of(const IngestApi& api, const http::Request& request) {
+std::optional<std::size_t> IngestReader::format_of(const IngestApi& api,
+                                                   const http::Request& request) {
   std::string type = request.media_type();
   if (type.empty()) type = "application/json";
-  for (std::size_t i = 0; i < formats_.size(); ++i) {
+  for (std::size_t i = 0; i < formats().size(); ++i) {
     const FormatEntry& entry = formats()[i];
     if (entry.protocol != api.protocol()) continue;
     if (entry.header.empty() ? entry.media_type == type : request.headers.has(entry.header)) {
-      return formats_[i].get();
+      return i;
     }
   }
-  return nullptr;
+  return std::nullopt;
 }
 
-std::optional<Refusal> IngestReader::unpack(http::Request& request) const {
+std::optional<Refusal> IngestReader::unpack(const FormatEntry& format,
+                                            http::Request& request) const {
   const std::string_view name = request.headers.get("Content-Encoding");
+  if (!name.empty() && name == format.own_encoding) return std::nullopt;
   const auto encoding = content_encoding(name);
   if (!encoding) {
     return Refusal::media_type(
@@ -65,26 +81,39 @@ std::optional<Refusal> IngestReader::unpack(http::Request& request) const {
                             body.error().message);
 }
 
-std::variant<ParsedRecords, Refusal> IngestReader::read(const IngestApi& api,
-                                                        http::Request& request) {
-  Format* format = format_of(api, request);
-  if (format == nullptr) return wrong_type(api, request);
+std::variant<ReadRequest, Refusal> IngestReader::read(const IngestApi& api,
+                                                      http::Request& request) {
+  const auto format = format_of(api, request);
+  if (!format) return wrong_type(api, request);
+  const std::string traceparent = traceparent_of(request.headers);
   IngestContext context;
   context.received_ns = clock_.wall_now().time_since_epoch().count();
   context.ids = &ids_;
   context.headers = &request.headers;
-  // A trace context that is not one is to be ignored. Source: W3C Trace Context §3.2.
-  const std::string_view traceparent = request.headers.get("traceparent");
-  if (is_traceparent(traceparent)) context.traceparent = traceparent;
-  if (request.headers.has("Idempotency-Key")) {
+  context.max_body_bytes = max_body_bytes_;
+  context.traceparent = traceparent;
+  const bool keyed = request.headers.has("Idempotency-Key");
+  if (keyed) {
     context.idempotency_key = request.headers.get("Idempotency-Key");
     if (!is_idempotency_key(context.idempotency_key)) {
       return Refusal::malformed("Idempotency-Key must be 1 to 255 visible ASCII characters");
     }
   }
-  if (auto refusal = unpack(request)) return *std::move(refusal);
-  auto records = format->parse(request.body, context);
-  if (records.ok()) return std::move(*records);
+  if (auto refusal = unpack(formats()[*format], request)) return *std::move(refusal);
+  ReadRequest read;
+  if (keyed) {
+    auto claim = keys_.claim(context.idempotency_key, request.body);
+    if (!claim) {
+      return Refusal::conflict(
+          "this Idempotency-Key was sent with another body before; give each request its own");
+    }
+    read.claim = *std::move(claim);
+  }
+  auto records = formats_[*format]->parse(request.body, context);
+  if (records.ok()) {
+    read.records = std::move(*records);
+    return read;
+  }
   return records.error().code == "413" ? Refusal::too_large(records.error().message)
                                        : Refusal::malformed(records.error().message);
 }

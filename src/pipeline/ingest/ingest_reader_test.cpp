@@ -133,6 +133,50 @@ TEST_F(IngestReaderTest, HeadersReachTheEvents) {
   EXPECT_EQ((*decode_frames(without.frames, without.count))[0].traceparent, "");
 }
 
+TEST_F(IngestReaderTest, TraceContextIsReadStrictly) {
+  const std::string good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const auto reaches = [&](http::Request post) {
+    const ParsedRecords parsed = read(std::move(post));
+    return std::string((*decode_frames(parsed.frames, parsed.count))[0].traceparent);
+  };
+  http::Request post = request(R"({"body":"x"})");
+  post.headers.set("traceparent", good);
+  EXPECT_EQ(reaches(post), good);
+  post.headers.set("traceparent", "01" + good.substr(2) + "-more");
+  EXPECT_EQ(reaches(post), good);
+  post.headers.set("traceparent", good);
+  post.headers.add("Traceparent", good);
+  EXPECT_EQ(reaches(post), "");
+}
+
+TEST_F(IngestReaderTest, AKeyThatWasSentWithAnotherBodyIs409) {
+  http::Request post = request(R"({"body":"x"})");
+  post.headers.set("Idempotency-Key", "k");
+  const auto send = [&](http::Request copy) { return reader_.read(api_, copy); };
+  auto first = send(post);
+  std::get<ReadRequest>(first).claim.keep();
+  EXPECT_TRUE(std::holds_alternative<ReadRequest>(send(post)));
+  http::Request other = post;
+  other.body = R"({"body":"y"})";
+  const auto refused = send(other);
+  ASSERT_TRUE(std::holds_alternative<Refusal>(refused));
+  EXPECT_EQ(std::get<Refusal>(refused).status, 409);
+  EXPECT_EQ(std::get<Refusal>(refused).reason, "conflict");
+  // The same body, though compressed this time.
+  http::Request small = post;
+  small.body = packed(post.body, "gzip");
+  small.headers.set("Content-Encoding", "gzip");
+  EXPECT_TRUE(std::holds_alternative<ReadRequest>(send(small)));
+}
+
+TEST_F(IngestReaderTest, AKeyIsFreeWhenItsBodyWasRefused) {
+  http::Request post = request("{");
+  post.headers.set("Idempotency-Key", "k");
+  EXPECT_EQ(refused(post).status, 400);
+  post.body = R"({"body":"mended"})";
+  EXPECT_EQ(read(post).count, 1U);
+}
+
 TEST(Refusal, RetryAfterIsAtLeastASecond) {
   using std::chrono::milliseconds;
   EXPECT_EQ(Refusal::unavailable("r", "x", milliseconds(0)).headers.get("Retry-After"), "1");

@@ -26,6 +26,7 @@ struct IngestTally {
   //   422  all were refused for good; 413 where it was for their size alone, 400 where none could
   //        be read at all
   int status() const;
+  bool may_be_stored() const { return accepted + unknown > 0; }
 };
 
 IngestTally tally_of(const ParsedRecords& records, std::span<const EventOutcome> outcomes);

@@ -41,7 +41,7 @@ class IngestTest : public ::testing::Test {
       ADD_FAILURE() << refusal->status << " " << refusal->detail;
       return {};
     }
-    return std::get<ParsedRecords>(std::move(read));
+    return std::get<ReadRequest>(std::move(read)).records;
   }
   Refusal refused(http::Request post) {
     auto read = reader_.read(api_, post);
@@ -51,7 +51,7 @@ class IngestTest : public ::testing::Test {
 
   const IngestApi& api_;
   ManualClock clock_;
-  IngestReader reader_{clock_, Random(1), kMaxBody};
+  IngestReader reader_{clock_, Random(1), IngestConfig{}, kMaxBody};
 };
 
 }  // namespace stormlog::pipeline

@@ -20,10 +20,12 @@ struct Refusal {
   static Refusal media_type(std::string detail, std::string header, std::string offered) {
     return {415, "media_type", std::move(detail), {{std::move(header), std::move(offered)}}};
   }
+  static Refusal conflict(std::string detail) { return {409, "conflict", std::move(detail), {}}; }
   // 503 with Retry-After: not stored.
   static Refusal unavailable(std::string_view reason, std::string detail, Nanoseconds retry_after);
   // 504: may be stored.
   static Refusal unknown(std::string detail) { return {504, "unknown", std::move(detail), {}}; }
+  bool may_be_stored() const { return status == 504; }
 };
 
 // 503 with Retry-After as problem+json, for routes that are no IngestApi.

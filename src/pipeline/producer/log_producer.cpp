@@ -11,6 +11,7 @@
 #include "pipeline/admin/breakers.hpp"
 #include "pipeline/ingest/apis.hpp"
 #include "pipeline/ingest/ingest_reader.hpp"
+#include "pipeline/ingest/ingest_tally.hpp"
 #include "pipeline/ingest/rejected_counter.hpp"
 
 namespace stormlog::pipeline {
@@ -55,7 +56,8 @@ struct LogProducer::Impl {
         service(config.service),
         breaker(std::make_shared<resilience::CircuitBreaker>("kafka", config.breaker, clock,
                                                              Random(Random::entropy_seed()))),
-        reader(clock, Random(Random::entropy_seed()), config.service.limits.max_body_bytes),
+        reader(clock, Random(Random::entropy_seed()), config.ingest,
+               config.service.limits.max_body_bytes),
         rejected(service.metrics()),
         breakers(clock) {}
 
@@ -86,7 +88,7 @@ asio::awaitable<http::Response> LogProducer::Impl::post_events(const IngestApi& 
                                                                http::Request& request) {
   auto read = reader.read(api, request);
   if (const auto* refused = std::get_if<Refusal>(&read)) co_return refuse(api, request, *refused);
-  const ParsedRecords records = std::move(std::get<ParsedRecords>(read));
+  auto& [records, claim] = std::get<ReadRequest>(read);
   if (!records.errors.empty()) {
     rejected.add("invalid", static_cast<double>(records.errors.size()));
   }
@@ -96,6 +98,7 @@ asio::awaitable<http::Response> LogProducer::Impl::post_events(const IngestApi& 
   if (result.status != PublishResult::Status::told) {
     co_return refuse(api, request, refusal_of(result));
   }
+  if (tally_of(records, result.outcomes).may_be_stored()) claim.keep();
   co_return api.answer(request, records, result.outcomes);
 }
 
