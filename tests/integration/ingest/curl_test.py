@@ -6,7 +6,7 @@ import subprocess
 import sys
 import unittest
 
-from ingest_support import gateway
+from ingest_support import UNAVAILABLE, gateway
 
 PROGRAM = sys.argv.pop(1)
 EVENT = '{"service":"shop","body":"hello"}'
@@ -95,7 +95,7 @@ class CurlTest(unittest.TestCase):
             self.assertEqual(code, 413, text)
 
     def test_overload_is_503_in_each_protocol(self):
-        self.producer.outcome = 2  # unavailable
+        self.producer.outcome = UNAVAILABLE
         try:
             for path, body in (("/api/v1/logs", EVENT), ("/v1/logs", OTLP), ("/loki/api/v1/push", LOKI)):
                 code, fields, text = self.curl(path, body, "Content-Type: application/json")

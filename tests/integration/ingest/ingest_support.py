@@ -12,6 +12,9 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
+UNAVAILABLE = 2  # of EventOutcome, in the same file
+
+
 def decode_batch(batch):
     """The stored forms of a batch, see src/pipeline/event/batch_codec.hpp."""
     assert batch[:4] == b"SLB1", batch[:16]
@@ -31,7 +34,10 @@ def decode_batch(batch):
 
 
 class FakeProducer(ThreadingHTTPServer):
-    """Takes batches from the gateway; `outcome` is what it answers for each event."""
+    """Takes batches from the gateway; `outcome` is what it answers for each event.
+
+    The next `refuse_next` batches are not taken: "unavailable".
+    """
 
     daemon_threads = True
 
@@ -39,6 +45,7 @@ class FakeProducer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.events = []
         self.outcome = 0  # accepted
+        self.refuse_next = 0
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -65,9 +72,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         events = decode_batch(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.server.outcome == 0:
+        outcome = self.server.outcome
+        if self.server.refuse_next > 0:
+            self.server.refuse_next -= 1
+            outcome = UNAVAILABLE
+        if outcome == 0:
             self.server.events += events
-        results = b"SLR1" + struct.pack("<I", len(events)) + bytes([self.server.outcome]) * len(events)
+        results = b"SLR1" + struct.pack("<I", len(events)) + bytes([outcome]) * len(events)
         self._answer(results, "application/vnd.stormlog.results.v1")
 
 
