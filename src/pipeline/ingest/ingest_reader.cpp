@@ -17,8 +17,17 @@ std::string media_types(Protocol protocol) {
   return types;
 }
 
+// What a header says, fit to be said back: a field's value may be any bytes.
+std::string printable(std::string_view text) {
+  std::string shown(text.substr(0, 100));
+  for (char& c : shown) {
+    if (c < 0x20 || c > 0x7E) c = '?';
+  }
+  return shown;
+}
+
 Refusal wrong_type(const IngestApi& api, const http::Request& request) {
-  const std::string type = request.media_type();
+  const std::string type = printable(request.media_type());
   std::string offered = media_types(api.protocol());
   return Refusal::media_type(
       "Content-Type is " + (type.empty() ? "missing" : type) + "; send one of " + offered,
@@ -66,7 +75,7 @@ std::optional<Refusal> IngestReader::unpack(const FormatEntry& format,
   const auto encoding = content_encoding(name);
   if (!encoding) {
     return Refusal::media_type(
-        "Content-Encoding is " + std::string(name) + "; send one of " + content_encodings(),
+        "Content-Encoding is " + printable(name) + "; send one of " + content_encodings(),
         "Accept-Encoding", content_encodings());
   }
   if (encoding->undo == nullptr) return std::nullopt;

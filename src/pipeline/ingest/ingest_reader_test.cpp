@@ -48,6 +48,13 @@ TEST_F(IngestReaderTest, OtherMediaTypesAre415) {
   EXPECT_THAT(refusal.detail, HasSubstr("x-www-form-urlencoded"));
 }
 
+TEST_F(IngestReaderTest, BytesThatAreNoTextAreNotSaidBack) {
+  const Refusal refusal = refused(request("x", "text/\xFF\x01" + std::string(1'000, 'y')));
+  EXPECT_EQ(refusal.status, 415);
+  EXPECT_THAT(refusal.detail, HasSubstr("text/??yyy"));
+  EXPECT_LT(refusal.detail.size(), 600U);
+}
+
 TEST_F(IngestReaderTest, HeadersMakeACloudEvent) {
   http::Request post = request("17");
   post.headers.set("ce-specversion", "1.0");
