@@ -311,8 +311,9 @@ TEST_F(OtlpProtobufTest, MutatedInputNeverMakesABrokenStoredForm) {
 TEST_F(OtlpJsonTest, OddNumbersAreKept) {
   const EventRecord event = stored(record(
       R"("attributes":[{"key":"a","value":{"doubleValue":"NaN"}},{"key":"b","value":{"doubleValue":1.50}},
+         {"key":"e","value":{"doubleValue":"2.50"}},
          {"key":"c","value":{"intValue":7}},{"key":"a","value":{"stringValue":"\u0000\ud800"}}])"));
-  EXPECT_EQ(event.attributes, "{\"b\":1.50,\"c\":7,\"a\":\"\uFFFD\uFFFD\"}");
+  EXPECT_EQ(event.attributes, "{\"b\":1.50,\"e\":2.50,\"c\":7,\"a\":\"\uFFFD\uFFFD\"}");
 }
 
 TEST_F(OtlpJsonTest, RefusesByRecord) {
@@ -344,10 +345,10 @@ TEST_F(OtlpJsonTest, WhatIsNotOtlpIsRefusedAsAWhole) {
         std::string(R"({"resourceLogs":[{"scopeLogs":[{"logRecords":{}}]}]})"),
         record(R"("body":"x")"), record(R"("body":{"stringValue":7})"),
         record(R"("body":{"intValue":"x"})"), record(R"("body":{"intValue":1.5})"),
-        record(R"("timeUnixNano":"-1")"), record(R"("timeUnixNano":"99999999999999999999")"),
-        record(R"("traceId":7)"), record(R"("attributes":{"a":1})"),
-        std::string(R"({"resourceLogs":[]}x)"), record(R"("body":{"stringValue":"\x"})"),
-        record("\"body\":{\"stringValue\":\"\xFF\"}")}) {
+        record(R"("body":{"doubleValue":"much"})"), record(R"("timeUnixNano":"-1")"),
+        record(R"("timeUnixNano":"99999999999999999999")"), record(R"("traceId":7)"),
+        record(R"("attributes":{"a":1})"), std::string(R"({"resourceLogs":[]}x)"),
+        record(R"("body":{"stringValue":"\x"})"), record("\"body\":{\"stringValue\":\"\xFF\"}")}) {
     EXPECT_NE(malformed(body), "") << body;
   }
 }

@@ -56,14 +56,18 @@ error_code OtlpJsonFormat::write_double(ondemand::value& value, std::string_view
                                         std::string& out) {
   ondemand::json_type type;
   if (const error_code error = value.type().get(type)) return error;
-  if (type == ondemand::json_type::string) {  // "NaN", "Infinity", or a number all the same
-    std::string_view text;
-    if (const error_code error = texts_.keep(value, text)) return error;
-    event_.members.text(text, field, out);
-    return simdjson::SUCCESS;
+  std::string_view token;
+  if (type == ondemand::json_type::string) {
+    if (const error_code error = texts_.keep(value, token)) return error;
+    if (token == "NaN" || token == "Infinity" || token == "-Infinity") {
+      event_.members.text(token, field, out);
+      return simdjson::SUCCESS;
+    }
+  } else if (type == ondemand::json_type::number) {
+    token = scalar_token(value);
+  } else {
+    return simdjson::INCORRECT_TYPE;
   }
-  if (type != ondemand::json_type::number) return simdjson::INCORRECT_TYPE;
-  const std::string_view token = scalar_token(value);
   const json_text::NumberCheck check = json_text::check_number(token);
   if (check == json_text::NumberCheck::malformed) return simdjson::NUMBER_ERROR;
   if (check == json_text::NumberCheck::out_of_range) {
