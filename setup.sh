@@ -219,7 +219,7 @@ step packages 'packages' setup_packages
 step user "the servers' user" setup_user
 step postgresql 'PostgreSQL' setup_postgresql
 step jars "Kafka $kafka_version" setup_jars
-if $tests; then step clients "Toxiproxy's clients" setup_clients; fi
+if $tests; then step clients "clients to test with" setup_clients; fi
 step build 'build' setup_build
 if ! $start_stack; then
   say "Ready in $(seconds_since "$began") s."

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Fetches what the tests of `stormlog proxy` run it against: Toxiproxy's clients in three languages, and
-# Toxiproxy itself.
+# Fetches what tests run Stormlog against: for `stormlog proxy` Toxiproxy's clients in three languages, and
+# Toxiproxy itself; for the gateway OpenTelemetry's SDK for Python.
 #
 #   scripts/client-packages.sh [--offline]   fetches and builds what is missing
 #   scripts/client-packages.sh --check       exit code 0 if nothing is
-#   scripts/client-packages.sh --where       prints the folder of each part: node, python, go
+#   scripts/client-packages.sh --where       prints the folder of each part: node, python, go,
+#                                            opentelemetry
 #
-# Pinned, with their checksums, beside the tests: tests/integration/proxy_clients. Kept in
+# Pinned, with their checksums, beside the tests: tests/integration/proxy_clients, …/ingest. Kept in
 # ${XDG_CACHE_HOME:-~/.cache}/stormlog/proxy-clients; a change of a pin makes a new folder there.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -18,13 +19,14 @@ go_needed=1.23
 go_fetched=go1.23.12
 
 tests=$root/tests/integration/proxy_clients
+opentelemetry=$root/tests/integration/ingest/python
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/stormlog/proxy-clients
 offline=false mode=fetch
 case ${1:-} in
   '') ;;
   --offline) offline=true ;;
   --check | --where) mode=${1#--} ;;
-  --help | -h) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  --help | -h) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
   *) die_usage "unknown option $1" ;;
 esac
 
@@ -34,6 +36,7 @@ folder_of() { # PART
   case $1 in
     node) sum=$(cat "$tests"/node/package*.json | sha256sum) ;;
     python) sum=$(sha256sum <"$tests/python/requirements.txt") ;;
+    opentelemetry) sum=$(sha256sum <"$opentelemetry/requirements.txt") ;;
     # The test of Go is a program that is built here.
     go) sum=$({ cat "$tests"/go/*; uname -m; } | sha256sum) ;;
   esac
@@ -52,13 +55,22 @@ make_node() {
   (cd "$1" && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier)
 }
 
-make_python() {
-  need python3 "the client for Python"
-  # pip comes with the environment; what it installs needs none.
+install_python() { # FOLDER REQUIREMENTS
+  need python3 "packages for Python"
+  # pip comes with the environment; what it installs needs none. Wheels that serve every Python are
+  # taken, also where there is one for this Python alone: the checksums are theirs.
   python3 -m venv "$1/environment" || die "python3 needs its modules venv and ensurepip (Debian: python3-venv)"
   "$1/environment/bin/pip" --disable-pip-version-check install --quiet --require-hashes --no-deps \
-    --no-compile --target "$1/packages" --requirement "$tests/python/requirements.txt"
+    --no-compile --target "$1/packages" --requirement "$2"
   rm -rf "$1/environment"
+}
+
+make_python() {
+  install_python "$1" "$tests/python/requirements.txt"
+}
+
+make_opentelemetry() {
+  install_python "$1" "$opentelemetry/requirements.txt"
 }
 
 # Puts a Go that is new enough into $go.
@@ -92,12 +104,12 @@ make_go() {
   )
 }
 
-for part in node python go; do
+for part in node python go opentelemetry; do
   folder=$(folder_of "$part")
   if [[ $mode == where ]]; then printf '%s\n' "$folder"; fi
   if [[ -d $folder ]]; then continue; fi
   if [[ $mode != fetch ]]; then
-    die "Toxiproxy's client for $part is not there (${folder#"$cache"/}); run scripts/client-packages.sh"
+    die "the packages of $part are not there (${folder#"$cache"/}); run scripts/client-packages.sh"
   fi
   if $offline; then die "$folder is missing, and --offline forbids to fetch it"; fi
   echo "making $folder"

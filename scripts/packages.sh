@@ -24,6 +24,8 @@ build_packages=(
   'libssl-dev'
   'zlib1g-dev'
   'libzstd-dev'
+  'libsnappy-dev'
+  'libprotozero-dev'
   'libgtest-dev'
   'libgmock-dev'
   'libbenchmark-dev'

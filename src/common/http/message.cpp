@@ -50,9 +50,10 @@ std::string_view Headers::get(std::string_view name) const {
   return {};
 }
 
-bool Headers::has(std::string_view name) const {
-  return std::any_of(fields_.begin(), fields_.end(),
-                     [&](const auto& field) { return same_name(field.first, name); });
+std::size_t Headers::count(std::string_view name) const {
+  return static_cast<std::size_t>(
+      std::count_if(fields_.begin(), fields_.end(),
+                    [&](const auto& field) { return same_name(field.first, name); }));
 }
 
 void Headers::set(std::string name, std::string value) {
@@ -103,11 +104,18 @@ std::string_view Request::path_param(std::string_view name) const {
 }
 
 std::string Request::media_type() const {
-  std::string_view type = headers.get("Content-Type");
+  return http::media_type(headers.get("Content-Type"));
+}
+
+std::string media_type(std::string_view type) {
   type = type.substr(0, type.find(';'));
   while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
   while (!type.empty() && (type.front() == ' ' || type.front() == '\t')) type.remove_prefix(1);
-  std::string result(type);
+  return lower_case(type);
+}
+
+std::string lower_case(std::string_view text) {
+  std::string result(text);
   std::transform(result.begin(), result.end(), result.begin(), lower);
   return result;
 }

@@ -22,7 +22,8 @@ class Headers {
 
   // The first value of that name, or "".
   std::string_view get(std::string_view name) const;
-  bool has(std::string_view name) const;
+  bool has(std::string_view name) const { return count(name) > 0; }
+  std::size_t count(std::string_view name) const;
   // Replaces all fields of that name.
   void set(std::string name, std::string value);
   void add(std::string name, std::string value) {
@@ -53,7 +54,7 @@ struct Request {
   // All decoded parameters in order; empty when the query holds a bad percent escape.
   std::optional<std::vector<std::pair<std::string, std::string>>> query_params() const;
   std::string_view path_param(std::string_view name) const;
-  // "application/json" of "application/json; charset=utf-8", in lower case.
+  // Of Content-Type, without parameters and in lower case.
   std::string media_type() const;
 };
 
@@ -70,6 +71,11 @@ struct Response {
 // `retry_after_seconds` adds the Retry-After header (whole seconds, at least 1).
 Response problem(int status, std::string_view detail,
                  std::optional<int> retry_after_seconds = std::nullopt);
+
+std::string lower_case(std::string_view text);  // ASCII letters
+
+// "application/json" of "Application/JSON; charset=utf-8".
+std::string media_type(std::string_view content_type);
 
 // "Service Unavailable" for 503.
 std::string_view reason_phrase(int status);

@@ -115,6 +115,23 @@ TEST(Identity, ChecksTraceparent) {
   }
 }
 
+TEST(Identity, LaterVersionsOfTraceparentAreReadAsThisOne) {
+  const std::string rest = "-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-";
+  EXPECT_EQ(normalise_traceparent("00" + rest + "01"), "00" + rest + "01");
+  EXPECT_EQ(normalise_traceparent("00" + rest + "ff"), "00" + rest + "ff");
+  EXPECT_EQ(normalise_traceparent("01" + rest + "01"), "00" + rest + "01");
+  EXPECT_EQ(normalise_traceparent("cc" + rest + "03-what-the-future-brings"), "00" + rest + "01");
+  EXPECT_EQ(normalise_traceparent("cc" + rest + "0a"), "00" + rest + "00");
+  EXPECT_EQ(normalise_traceparent("cc" + rest + "0b"), "00" + rest + "01");
+  for (const std::string& bad :
+       {std::string(), "00" + rest + "01-more", "00" + rest + "01.", "ff" + rest + "01",
+        "cc" + rest + "01.more", "CC" + rest + "01", "0" + rest + "01", "01" + rest + "0",
+        std::string("01-00000000000000000000000000000000-00f067aa0ba902b7-01"),
+        std::string("01-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01")}) {
+    EXPECT_EQ(normalise_traceparent(bad), "") << bad;
+  }
+}
+
 TEST(Identity, ChecksIdempotencyKeys) {
   EXPECT_TRUE(is_idempotency_key("order-17"));
   EXPECT_FALSE(is_idempotency_key(""));

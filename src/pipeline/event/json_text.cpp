@@ -26,25 +26,6 @@ int hex4(std::string_view text) {
   return static_cast<int>(value);
 }
 
-void append_utf8(unsigned code, std::string& out) {
-  const auto put = [&out](unsigned byte) { out += static_cast<char>(byte); };
-  if (code < 0x80) {
-    put(code);
-  } else if (code < 0x800) {
-    put(0xC0 | (code >> 6));
-    put(0x80 | (code & 0x3F));
-  } else if (code < 0x10000) {
-    put(0xE0 | (code >> 12));
-    put(0x80 | ((code >> 6) & 0x3F));
-    put(0x80 | (code & 0x3F));
-  } else {
-    put(0xF0 | (code >> 18));
-    put(0x80 | ((code >> 12) & 0x3F));
-    put(0x80 | ((code >> 6) & 0x3F));
-    put(0x80 | (code & 0x3F));
-  }
-}
-
 // One escape at the front of `text`, which starts with a backslash.
 struct Escape {
   std::size_t length = 0;  // 0 = not an escape of JSON
@@ -109,6 +90,25 @@ bool for_each_part(std::string_view text, OnPlain on_plain, OnEscape on_escape) 
 }
 
 }  // namespace
+
+void append_utf8(unsigned code, std::string& out) {
+  const auto put = [&out](unsigned byte) { out += static_cast<char>(byte); };
+  if (code < 0x80) {
+    put(code);
+  } else if (code < 0x800) {
+    put(0xC0 | (code >> 6));
+    put(0x80 | (code & 0x3F));
+  } else if (code < 0x10000) {
+    put(0xE0 | (code >> 12));
+    put(0x80 | ((code >> 6) & 0x3F));
+    put(0x80 | (code & 0x3F));
+  } else {
+    put(0xF0 | (code >> 18));
+    put(0x80 | ((code >> 12) & 0x3F));
+    put(0x80 | ((code >> 6) & 0x3F));
+    put(0x80 | (code & 0x3F));
+  }
+}
 
 RawString scan_string(const char* content) {
   const char* end = std::strchr(content, '"');

@@ -6,18 +6,14 @@
 #include "pipeline/event/limits.hpp"
 
 namespace stormlog::pipeline {
-namespace {
 
 using simdjson::error_code;
 
-// The scalar without the white space that simdjson leaves behind it.
 std::string_view scalar_token(ondemand::value& value) {
   std::string_view token = value.raw_json_token();
   const std::size_t last = token.find_last_not_of(" \t\r\n");
   return token.substr(0, last == std::string_view::npos ? 0 : last + 1);
 }
-
-}  // namespace
 
 json_text::RawString raw_string(ondemand::raw_json_string text) {
   return json_text::scan_string(text.raw());
@@ -107,21 +103,12 @@ error_code JsonWalk::copy_object(ondemand::value& value, int depth, std::string_
 error_code JsonWalk::copy_members(ondemand::object& object, int depth, std::string_view field,
                                   std::string& out, std::size_t& count,
                                   std::vector<std::string_view>* names) {
-  const std::size_t own_names = begin_names();
-  for (auto member : object) {
-    ondemand::raw_json_string name;
-    if (const error_code error = member.key().get(name)) return error;
-    ondemand::value value;
-    if (const error_code error = member.value().get(value)) return error;
-    const json_text::RawString raw = raw_string(name);
-    std::string_view decoded;
-    if (const error_code error = add_name(raw, field, decoded)) return error;
-    if (names != nullptr) names->push_back(decoded);
-    if (const error_code error = copy_member(raw, value, depth + 1, field, out)) return error;
-    ++count;
-  }
-  end_names(own_names, field);
-  return simdjson::SUCCESS;
+  return for_each_member(
+      object, field, [&](json_text::RawString raw, std::string_view name, ondemand::value& value) {
+        if (names != nullptr) names->push_back(name);
+        ++count;
+        return copy_member(raw, value, depth + 1, field, out);
+      });
 }
 
 error_code JsonWalk::copy_member(json_text::RawString name, ondemand::value& value, int depth,

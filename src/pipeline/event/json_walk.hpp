@@ -11,7 +11,7 @@
 #include "pipeline/event/event_fields.hpp"
 #include "pipeline/event/json_text.hpp"
 
-// Private to this folder's .cpp files: simdjson is a heavy header.
+// For .cpp files of this folder and of pipeline/format only: simdjson is a heavy header.
 namespace stormlog::pipeline {
 
 namespace ondemand = simdjson::ondemand;
@@ -48,16 +48,18 @@ class JsonWalk {
   simdjson::error_code read_integer(ondemand::value& value, std::string_view field,
                                     std::optional<std::int64_t>& out);
 
-  // Names of one object must differ. Source: RFC 7493 §2.3.
-  std::size_t begin_names() const { return names_.size(); }
-  // `decoded` is valid until the next record.
-  simdjson::error_code add_name(json_text::RawString name, std::string_view field,
-                                std::string_view& decoded);
-  void end_names(std::size_t begin, std::string_view field);
+  // Calls read(raw name, decoded name, value) for each member of an object that belongs to `field`;
+  // the decoded name is valid until the next record. Names of one object must differ.
+  // Source: RFC 7493 §2.3.
+  template <typename Read>
+  simdjson::error_code for_each_member(ondemand::object& object, std::string_view field, Read read);
   // Of `attributes` and of the members that go there; kept here for its memory.
   std::vector<std::string_view>& attribute_names() { return attribute_names_; }
 
  private:
+  simdjson::error_code add_name(json_text::RawString name, std::string_view field,
+                                std::string_view& decoded);
+  void end_names(std::size_t begin, std::string_view field);
   simdjson::error_code copy_object(ondemand::value& value, int depth, std::string_view field,
                                    std::string& out);
   simdjson::error_code copy_array(ondemand::value& value, int depth, std::string_view field,
@@ -73,6 +75,27 @@ class JsonWalk {
 };
 
 json_text::RawString raw_string(ondemand::raw_json_string text);
+
+// A scalar as it is written, without the white space that simdjson leaves behind it.
+std::string_view scalar_token(ondemand::value& value);
+
+template <typename Read>
+simdjson::error_code JsonWalk::for_each_member(ondemand::object& object, std::string_view field,
+                                               Read read) {
+  const std::size_t own_names = names_.size();
+  for (auto member : object) {
+    ondemand::raw_json_string raw_name;
+    if (const auto error = member.key().get(raw_name)) return error;
+    ondemand::value value;
+    if (const auto error = member.value().get(value)) return error;
+    const json_text::RawString raw = raw_string(raw_name);
+    std::string_view name;
+    if (const auto error = add_name(raw, field, name)) return error;
+    if (const auto error = read(raw, name, value)) return error;
+  }
+  end_names(own_names, field);
+  return simdjson::SUCCESS;
+}
 
 // Whether nothing but white space is left behind what was read.
 bool at_end(ondemand::document& document);

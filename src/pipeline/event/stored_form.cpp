@@ -151,19 +151,11 @@ error_code read_members(Decoder& decoder, EventRecord& record) {
   ondemand::object object;
   if (const error_code error = document.get_object().get(object)) return error;
   StoredReader reader(decoder.walk, decoder.text, record);
-  const std::size_t names = decoder.walk.begin_names();
-  for (auto member : object) {
-    ondemand::raw_json_string raw_name;
-    if (const error_code error = member.key().get(raw_name)) return error;
-    ondemand::value value;
-    if (const error_code error = member.value().get(value)) return error;
-    std::string_view name;
-    if (const error_code error = decoder.walk.add_name(raw_string(raw_name), "", name)) {
-      return error;
-    }
-    if (const error_code error = reader.read(name, value)) return error;
-  }
-  decoder.walk.end_names(names, "");
+  const error_code error = decoder.walk.for_each_member(
+      object, "", [&](json_text::RawString, std::string_view name, ondemand::value& value) {
+        return reader.read(name, value);
+      });
+  if (error) return error;
   reader.finish();
   return at_end(document) ? simdjson::SUCCESS : simdjson::TRAILING_CONTENT;
 }

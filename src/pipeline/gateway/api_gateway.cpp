@@ -8,8 +8,9 @@
 #include "common/service/service.hpp"
 #include "pipeline/admin/breakers.hpp"
 #include "pipeline/gateway/upstream_pool.hpp"
-#include "pipeline/ingest/ingest_answer.hpp"
 #include "pipeline/ingest/ingest_reader.hpp"
+#include "pipeline/ingest/ingest_tally.hpp"
+#include "pipeline/ingest/rejected_counter.hpp"
 
 namespace stormlog::pipeline {
 namespace {
@@ -47,7 +48,8 @@ struct ApiGateway::Impl {
       : config(std::move(gateway_config)),
         clock(gateway_clock),
         service(config.service),
-        reader(clock, Random(Random::entropy_seed())),
+        reader(clock, Random(Random::entropy_seed()), config.ingest,
+               config.service.limits.max_body_bytes),
         rejected(service.metrics()),
         breakers(clock),
         pool(service.io(), config.queue, service.metrics(), clock) {}
@@ -55,8 +57,11 @@ struct ApiGateway::Impl {
   std::shared_ptr<resilience::CircuitBreaker> add_breaker(
       const std::string& name, const resilience::CircuitBreakerConfig& breaker_config);
   void install(const std::vector<http::Url>& producers, const http::Url& queries);
-  asio::awaitable<http::Response> post_logs(http::Request& request);
-  http::Response answer(const ParsedRecords& records, const IngestRequest& request) const;
+  asio::awaitable<http::Response> post_events(const IngestApi& api, http::Request& request);
+  http::Response refuse(const IngestApi& api, const http::Request& request,
+                        const Refusal& refusal) const;
+  // Why none of its events has an outcome of its own; empty where they have.
+  static std::optional<Refusal> refusal_of(const IngestRequest& travelling);
 
   ApiGatewayConfig config;
   const Clock& clock;
@@ -86,7 +91,10 @@ void ApiGateway::Impl::install(const std::vector<http::Url>& producers,
                                          add_breaker("log-consumer", config.query_breaker));
   breakers.install(service);
   http::Router& router = service.router();
-  router.add("POST", "/api/v1/logs", [this](http::Request& request) { return post_logs(request); });
+  for (const IngestApi* api : ingest_apis()) {
+    router.add("POST", std::string(api->path()),
+               [this, api](http::Request& request) { return post_events(*api, request); });
+  }
   for (const char* path : {"/api/v1/logs", "/api/v1/logs/{id}"}) {
     router.add("GET", path, [this](http::Request& request) { return queries->forward(request); });
   }
@@ -94,59 +102,66 @@ void ApiGateway::Impl::install(const std::vector<http::Url>& producers,
   pool.start();
 }
 
-asio::awaitable<http::Response> ApiGateway::Impl::post_logs(http::Request& request) {
+http::Response ApiGateway::Impl::refuse(const IngestApi& api, const http::Request& request,
+                                        const Refusal& refusal) const {
+  rejected.add(refusal.reason);
+  return api.refuse(request, refusal);
+}
+
+asio::awaitable<http::Response> ApiGateway::Impl::post_events(const IngestApi& api,
+                                                              http::Request& request) {
   // Before the parse: while nobody takes events, answering costs next to nothing.
   if (!pool.available()) {
-    rejected.add("breaker_open");
-    co_return unavailable("no log producer is available", pool.retry_after());
+    co_return refuse(
+        api, request,
+        Refusal::unavailable("breaker_open", "no log producer is available", pool.retry_after()));
   }
-  auto read = reader.read(request);
-  if (auto* refused = std::get_if<IngestReader::Refusal>(&read)) {
-    rejected.add(refused->reason);
-    co_return std::move(refused->response);
-  }
-  ParsedRecords records = std::move(std::get<ParsedRecords>(read));
+  auto read = reader.read(api, request);
+  if (const auto* refused = std::get_if<Refusal>(&read)) co_return refuse(api, request, *refused);
+  auto& [records, claim] = std::get<ReadRequest>(read);
   if (!records.errors.empty()) {
     rejected.add("invalid", static_cast<double>(records.errors.size()));
   }
-  if (records.count == 0) co_return ingest_answer(records, {});
+  if (records.count == 0) co_return api.answer(request, records, {});
 
   asio::steady_timer timer(service.io());
   timer.expires_after(config.request_timeout);
   auto travelling = std::make_shared<IngestRequest>(std::move(records.frames), records.count,
                                                     [&timer] { timer.cancel(); });
   if (!pool.offer(travelling)) {
-    rejected.add("queue_full");
-    co_return unavailable("too much waits for a producer", std::chrono::seconds(1));
+    co_return refuse(api, request,
+                     Refusal::unavailable("queue_full", "too much waits for a producer",
+                                          std::chrono::seconds(1)));
   }
   co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
   travelling->abandon();
-  co_return answer(records, *travelling);
+  if (const auto refused = refusal_of(*travelling)) {
+    if (refused->may_be_stored()) claim.keep();
+    co_return refuse(api, request, *refused);
+  }
+  if (tally_of(records, travelling->outcomes()).may_be_stored()) claim.keep();
+  co_return api.answer(request, records, travelling->outcomes());
 }
 
-http::Response ApiGateway::Impl::answer(const ParsedRecords& records,
-                                        const IngestRequest& request) const {
+std::optional<Refusal> ApiGateway::Impl::refusal_of(const IngestRequest& travelling) {
   using Stage = IngestRequest::Stage;
-  switch (request.stage()) {
+  switch (travelling.stage()) {
     case Stage::told:
-      return ingest_answer(records, request.outcomes());
+      return std::nullopt;
     case Stage::failed:
-      rejected.add("unavailable");
-      return unavailable(request.reason(), request.retry_after());
+      return Refusal::unavailable("unavailable", travelling.reason(), travelling.retry_after());
     case Stage::unknown:
-      rejected.add("unknown");
-      return outcome_unknown(request.reason() + "; retrying with the same ids is safe");
+      return Refusal::unknown(travelling.reason() + "; retrying with the same ids is safe");
     case Stage::queued:
-      if (!request.may_be_stored()) {
-        rejected.add("unavailable");
-        return unavailable("no producer took it in time", std::chrono::seconds(1));
+      if (!travelling.may_be_stored()) {
+        return Refusal::unavailable("unavailable", "no producer took it in time",
+                                    std::chrono::seconds(1));
       }
       break;
     case Stage::in_flight:
       break;
   }
-  rejected.add("unknown");
-  return outcome_unknown("no answer in time; retrying with the same ids is safe");
+  return Refusal::unknown("no answer in time; retrying with the same ids is safe");
 }
 
 ApiGateway::ApiGateway(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

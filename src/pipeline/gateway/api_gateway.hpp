@@ -10,6 +10,7 @@
 #include "pipeline/gateway/coalescer.hpp"
 #include "pipeline/gateway/query_proxy.hpp"
 #include "pipeline/gateway/upstream.hpp"
+#include "pipeline/ingest/ingest_config.hpp"
 
 namespace stormlog::service {
 class Service;
@@ -23,6 +24,7 @@ struct ApiGatewayConfig {
   std::string queries = "http://127.0.0.1:8082";
   // A request that is not answered by then ends with 504, or 503 where it never left the queue.
   std::chrono::milliseconds request_timeout{12'000};
+  IngestConfig ingest;
   Coalescer::Limits queue;
   UpstreamConfig upstream;
   resilience::CircuitBreakerConfig upstream_breaker = upstream_breaker_config();
@@ -33,7 +35,7 @@ struct ApiGatewayConfig {
 void add_api_gateway_options(OptionTable& options, ApiGatewayConfig& config);
 
 // The pipeline's entry point:
-//   POST /api/v1/logs       parsed and validated here, sent on to a producer in batches
+//   POST each of ingest_apis()   parsed and validated here, sent on to a producer in batches
 //   GET  /api/v1/logs, /api/v1/logs/{id}   passed on to the log consumer
 // and /livez, /readyz (ready while some producer takes events), /metrics, /admin/breakers.
 //

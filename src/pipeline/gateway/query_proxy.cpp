@@ -5,7 +5,7 @@
 #include <cctype>
 
 #include "common/base/log.hpp"
-#include "pipeline/ingest/ingest_answer.hpp"
+#include "pipeline/ingest/refusal.hpp"
 
 namespace stormlog::pipeline {
 namespace {

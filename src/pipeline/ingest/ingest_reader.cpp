@@ -1,55 +1,130 @@
 #include "pipeline/ingest/ingest_reader.hpp"
 
+#include "common/compression/compression.hpp"
 #include "pipeline/event/identity.hpp"
+#include "pipeline/ingest/content_encoding.hpp"
 
 namespace stormlog::pipeline {
 namespace {
 
-using Refusal = IngestReader::Refusal;
+// What Accept-Post offers.
+std::string media_types(Protocol protocol) {
+  std::string types;
+  for (const FormatEntry& entry : formats()) {
+    if (entry.protocol != protocol || entry.media_type.empty()) continue;
+    types += (types.empty() ? "" : ", ") + std::string(entry.media_type);
+  }
+  return types;
+}
 
-std::optional<Refusal> check_media(const http::Request& request) {
-  const std::string type = request.media_type();
-  if (type != "application/json" && !type.empty()) {
-    Refusal refusal{http::problem(415, "Content-Type is " + type +
-                                           "; send application/json: one event or an array"),
-                    "media_type"};
-    refusal.response.headers.set("Accept-Post", "application/json");
-    return refusal;
+// What a header says, fit to be said back: a field's value may be any bytes.
+std::string printable(std::string_view text) {
+  std::string shown(text.substr(0, 100));
+  for (char& c : shown) {
+    if (c < 0x20 || c > 0x7E) c = '?';
   }
-  const std::string_view encoding = request.headers.get("Content-Encoding");
-  if (!encoding.empty() && encoding != "identity") {
-    Refusal refusal{http::problem(415, "Content-Encoding is " + std::string(encoding) +
-                                           "; send the body as it is"),
-                    "media_type"};
-    refusal.response.headers.set("Accept-Encoding", "identity");
-    return refusal;
-  }
-  return std::nullopt;
+  return shown;
+}
+
+Refusal wrong_type(const IngestApi& api, const http::Request& request) {
+  const std::string type = printable(request.media_type());
+  std::string offered = media_types(api.protocol());
+  return Refusal::media_type(
+      "Content-Type is " + (type.empty() ? "missing" : type) + "; send one of " + offered,
+      "Accept-Post", offered);
+}
+
+// The request's trace context in the version that is known here; "" where it is none, or where
+// there are several: one that cannot be understood is to be ignored. Source: W3C Trace Context
+// §3.2.
+std::string traceparent_of(const http::Headers& headers) {
+  const std::string_view text = headers.get("traceparent");
+  if (text.empty() || headers.count("traceparent") != 1) return {};
+  return normalise_traceparent(text);
 }
 
 }  // namespace
 
-std::variant<ParsedRecords, Refusal> IngestReader::read(http::Request& request) {
-  if (auto refusal = check_media(request)) return *std::move(refusal);
+IngestReader::IngestReader(const Clock& clock, Random random, const IngestConfig& config,
+                           std::size_t max_body_bytes)
+    : clock_(clock),
+      ids_(clock, random),
+      keys_(static_cast<std::size_t>(config.idempotency_keys)),
+      max_body_bytes_(max_body_bytes) {
+  for (const FormatEntry& entry : formats()) formats_.push_back(entry.make());
+}
+
+std::optional<std::size_t> IngestReader::format_of(const IngestApi& api,
+                                                   const http::Request& request) {
+  std::string type = request.media_type();
+  if (type.empty()) type = "application/json";
+  for (std::size_t i = 0; i < formats().size(); ++i) {
+    const FormatEntry& entry = formats()[i];
+    if (entry.protocol != api.protocol()) continue;
+    if (entry.header.empty() ? entry.media_type == type : request.headers.has(entry.header)) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Refusal> IngestReader::unpack(const FormatEntry& format,
+                                            http::Request& request) const {
+  const std::string_view name = request.headers.get("Content-Encoding");
+  if (!name.empty() && name == format.own_encoding) return std::nullopt;
+  const auto encoding = content_encoding(name);
+  if (!encoding) {
+    return Refusal::media_type(
+        "Content-Encoding is " + printable(name) + "; send one of " + content_encodings(),
+        "Accept-Encoding", content_encodings());
+  }
+  if (encoding->undo == nullptr) return std::nullopt;
+  auto body = encoding->undo(request.body, max_body_bytes_);
+  if (body.ok()) {
+    request.body = *std::move(body);
+    return std::nullopt;
+  }
+  const std::string detail = "the body is " + body.error().message;
+  if (body.error().code == compression::kTooLarge) return Refusal::too_large(detail);
+  return Refusal::malformed("Content-Encoding is " + std::string(encoding->name) + ": " +
+                            body.error().message);
+}
+
+std::variant<ReadRequest, Refusal> IngestReader::read(const IngestApi& api,
+                                                      http::Request& request) {
+  const auto format = format_of(api, request);
+  if (!format) return wrong_type(api, request);
+  const std::string traceparent = traceparent_of(request.headers);
   IngestContext context;
   context.received_ns = clock_.wall_now().time_since_epoch().count();
   context.ids = &ids_;
-  // A trace context that is not one is to be ignored. Source: W3C Trace Context §3.2.
-  const std::string_view traceparent = request.headers.get("traceparent");
-  if (is_traceparent(traceparent)) context.traceparent = traceparent;
-  if (request.headers.has("Idempotency-Key")) {
+  context.headers = &request.headers;
+  context.max_body_bytes = max_body_bytes_;
+  context.traceparent = traceparent;
+  const bool keyed = request.headers.has("Idempotency-Key");
+  if (keyed) {
     context.idempotency_key = request.headers.get("Idempotency-Key");
     if (!is_idempotency_key(context.idempotency_key)) {
-      return Refusal{
-          http::problem(400, "Idempotency-Key must be 1 to 255 visible ASCII characters"),
-          "malformed"};
+      return Refusal::malformed("Idempotency-Key must be 1 to 255 visible ASCII characters");
     }
   }
-  auto records = json_.parse(request.body, context);
-  if (records.ok()) return std::move(*records);
-  const bool large = records.error().code == "413";
-  return Refusal{http::problem(large ? 413 : 400, records.error().message),
-                 large ? "too_large" : "malformed"};
+  if (auto refusal = unpack(formats()[*format], request)) return *std::move(refusal);
+  ReadRequest read;
+  if (keyed) {
+    auto claim = keys_.claim(context.idempotency_key, request.body);
+    if (!claim) {
+      return Refusal::conflict(
+          "this Idempotency-Key was sent with another body before; give each request its own");
+    }
+    read.claim = *std::move(claim);
+  }
+  auto records = formats_[*format]->parse(request.body, context);
+  if (records.ok()) {
+    read.records = std::move(*records);
+    return read;
+  }
+  return records.error().code == "413" ? Refusal::too_large(records.error().message)
+                                       : Refusal::malformed(records.error().message);
 }
 
 }  // namespace stormlog::pipeline

@@ -1,36 +1,53 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <variant>
+#include <vector>
 
 #include "common/base/clock.hpp"
 #include "common/base/random.hpp"
 #include "common/http/message.hpp"
-#include "pipeline/event/json_parser.hpp"
+#include "pipeline/format/format.hpp"
+#include "pipeline/ingest/idempotency_keys.hpp"
+#include "pipeline/ingest/ingest_api.hpp"
+#include "pipeline/ingest/ingest_config.hpp"
+#include "pipeline/ingest/refusal.hpp"
 
 namespace stormlog::pipeline {
 
-// Reads POST /api/v1/logs, wherever it is served: media type, Idempotency-Key, traceparent, events.
+// A request that was read.
+struct ReadRequest {
+  ParsedRecords records;
+  // Of its Idempotency-Key; to be kept once its events may be in Kafka.
+  IdempotencyKeys::Claim claim;
+};
+
+// Reads what is posted to any of the APIs: media type, Content-Encoding, Idempotency-Key,
+// traceparent, events.
 //
 // Threads: caller synchronises.
 class IngestReader {
  public:
-  IngestReader(const Clock& clock, Random random) : clock_(clock), ids_(clock, random) {}
+  // `max_body_bytes`: of a body once it is decompressed; more is answered 413.
+  IngestReader(const Clock& clock, Random random, const IngestConfig& config,
+               std::size_t max_body_bytes);
 
-  struct Refusal {
-    http::Response response;
-    std::string_view reason;  // a label of ingest_rejected_total
-  };
-  // The events, some or all of them refused by index; or the answer to a request that is refused
-  // as a whole: 400, 413 or 415.
-  std::variant<ParsedRecords, Refusal> read(http::Request& request);
+  // The events, some or all of them refused by index; or why the request is refused as a whole:
+  // 400, 409, 413 or 415. Decompresses the request's body in place.
+  std::variant<ReadRequest, Refusal> read(const IngestApi& api, http::Request& request);
 
  private:
+  // Its place in formats().
+  static std::optional<std::size_t> format_of(const IngestApi& api, const http::Request& request);
+  std::optional<Refusal> unpack(const FormatEntry& format, http::Request& request) const;
+
   const Clock& clock_;
   UuidV7Generator ids_;
-  JsonParser json_;
+  IdempotencyKeys keys_;
+  std::size_t max_body_bytes_;
+  std::vector<std::unique_ptr<Format>> formats_;  // in the order of formats()
 };
 
 }  // namespace stormlog::pipeline

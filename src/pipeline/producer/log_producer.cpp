@@ -9,8 +9,10 @@
 #include "common/base/random.hpp"
 #include "common/service/service.hpp"
 #include "pipeline/admin/breakers.hpp"
-#include "pipeline/ingest/ingest_answer.hpp"
+#include "pipeline/ingest/apis.hpp"
 #include "pipeline/ingest/ingest_reader.hpp"
+#include "pipeline/ingest/ingest_tally.hpp"
+#include "pipeline/ingest/rejected_counter.hpp"
 
 namespace stormlog::pipeline {
 namespace {
@@ -37,6 +39,14 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_properties(const 
   return properties;
 }
 
+Refusal refusal_of(const PublishResult& result) {
+  if (result.status == PublishResult::Status::queue_full) {
+    return Refusal::unavailable("queue_full", "too much waits for Kafka's acknowledgement",
+                                result.retry_after);
+  }
+  return Refusal::unavailable("breaker_open", "Kafka is not available", result.retry_after);
+}
+
 }  // namespace
 
 struct LogProducer::Impl {
@@ -46,14 +56,16 @@ struct LogProducer::Impl {
         service(config.service),
         breaker(std::make_shared<resilience::CircuitBreaker>("kafka", config.breaker, clock,
                                                              Random(Random::entropy_seed()))),
-        reader(clock, Random(Random::entropy_seed())),
+        reader(clock, Random(Random::entropy_seed()), config.ingest,
+               config.service.limits.max_body_bytes),
         rejected(service.metrics()),
         breakers(clock) {}
 
   void install();
-  asio::awaitable<http::Response> post_logs(http::Request& request);
+  asio::awaitable<http::Response> post_events(const IngestApi& api, http::Request& request);
   asio::awaitable<http::Response> post_batch(http::Request& request);
-  http::Response refusal(const PublishResult& result) const;
+  http::Response refuse(const IngestApi& api, const http::Request& request,
+                        const Refusal& refusal) const;
   asio::awaitable<void> tick();
 
   LogProducerConfig config;
@@ -66,30 +78,28 @@ struct LogProducer::Impl {
   std::unique_ptr<Publisher> publisher;
 };
 
-http::Response LogProducer::Impl::refusal(const PublishResult& result) const {
-  if (result.status == PublishResult::Status::queue_full) {
-    rejected.add("queue_full");
-    return unavailable("too much waits for Kafka's acknowledgement", result.retry_after);
-  }
-  rejected.add("breaker_open");
-  return unavailable("Kafka is not available", result.retry_after);
+http::Response LogProducer::Impl::refuse(const IngestApi& api, const http::Request& request,
+                                         const Refusal& refusal) const {
+  rejected.add(refusal.reason);
+  return api.refuse(request, refusal);
 }
 
-asio::awaitable<http::Response> LogProducer::Impl::post_logs(http::Request& request) {
-  auto read = reader.read(request);
-  if (auto* refused = std::get_if<IngestReader::Refusal>(&read)) {
-    rejected.add(refused->reason);
-    co_return std::move(refused->response);
-  }
-  const ParsedRecords records = std::move(std::get<ParsedRecords>(read));
+asio::awaitable<http::Response> LogProducer::Impl::post_events(const IngestApi& api,
+                                                               http::Request& request) {
+  auto read = reader.read(api, request);
+  if (const auto* refused = std::get_if<Refusal>(&read)) co_return refuse(api, request, *refused);
+  auto& [records, claim] = std::get<ReadRequest>(read);
   if (!records.errors.empty()) {
     rejected.add("invalid", static_cast<double>(records.errors.size()));
   }
   const auto events = decode_frames(records.frames, records.count);
   // Our own frames: they always decode.
   PublishResult result = co_await publisher->publish(events.value());
-  if (result.status != PublishResult::Status::told) co_return refusal(result);
-  co_return ingest_answer(records, result.outcomes);
+  if (result.status != PublishResult::Status::told) {
+    co_return refuse(api, request, refusal_of(result));
+  }
+  if (tally_of(records, result.outcomes).may_be_stored()) claim.keep();
+  co_return api.answer(request, records, result.outcomes);
 }
 
 asio::awaitable<http::Response> LogProducer::Impl::post_batch(http::Request& request) {
@@ -103,7 +113,10 @@ asio::awaitable<http::Response> LogProducer::Impl::post_batch(http::Request& req
     co_return http::problem(400, events.error().message);
   }
   PublishResult result = co_await publisher->publish(*events);
-  if (result.status != PublishResult::Status::told) co_return refusal(result);
+  if (result.status != PublishResult::Status::told) {
+    // The gateway reads problem+json.
+    co_return refuse(events_api(), request, refusal_of(result));
+  }
   http::Response response;
   response.headers.set("Content-Type", std::string(kResultsType));
   response.body = encode_results(result.outcomes);
@@ -121,7 +134,10 @@ asio::awaitable<void> LogProducer::Impl::tick() {
 
 void LogProducer::Impl::install() {
   http::Router& router = service.router();
-  router.add("POST", "/api/v1/logs", [this](http::Request& request) { return post_logs(request); });
+  for (const IngestApi* api : ingest_apis()) {
+    router.add("POST", std::string(api->path()),
+               [this, api](http::Request& request) { return post_events(*api, request); });
+  }
   router.add("POST", "/internal/v1/batch",
              [this](http::Request& request) { return post_batch(request); });
   service.add_readiness("kafka", [this] {

@@ -5,6 +5,7 @@
 #include "common/base/options.hpp"
 #include "common/base/result.hpp"
 #include "common/service/service_config.hpp"
+#include "pipeline/ingest/ingest_config.hpp"
 #include "pipeline/producer/publisher.hpp"
 
 namespace stormlog::service {
@@ -15,6 +16,7 @@ namespace stormlog::pipeline {
 
 struct LogProducerConfig {
   service::ServiceConfig service{"log-producer", 8081};
+  IngestConfig ingest;
   PublisherConfig publisher;
   resilience::CircuitBreakerConfig breaker = kafka_breaker_config();
   std::string kafka_properties;  // "name=value,name=value"
@@ -26,7 +28,7 @@ struct LogProducerConfig {
 void add_log_producer_options(OptionTable& options, LogProducerConfig& config);
 
 // The service that publishes to Kafka:
-//   POST /api/v1/logs        one event or an array of them, as at the gateway
+//   POST each of ingest_apis(), as at the gateway
 //   POST /internal/v1/batch  a batch from the gateway, see batch_codec.hpp; answered with one
 //                            outcome for each event, or 503 when nothing of it was taken
 // and /livez, /readyz (not ready while the breaker "kafka" is open), /metrics, /admin/breakers.

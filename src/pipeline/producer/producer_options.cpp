@@ -16,6 +16,7 @@ LogProducerConfig::LogProducerConfig() {
 
 void add_log_producer_options(OptionTable& options, LogProducerConfig& config) {
   service::add_service_options(options, config.service);
+  add_ingest_options(options, config.ingest);
   PublisherConfig& publisher = config.publisher;
   kafka::ProducerConfig& kafka = publisher.kafka;
   resilience::CircuitBreakerConfig& breaker = config.breaker;

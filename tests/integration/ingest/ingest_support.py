@@ -1,0 +1,118 @@
+"""An api-gateway of its own, and a producer that keeps what it is sent instead of Kafka."""
+
+import contextlib
+import json
+import socket
+import struct
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+UNAVAILABLE = 2  # of EventOutcome, in the same file
+
+
+def decode_batch(batch):
+    """The stored forms of a batch, see src/pipeline/event/batch_codec.hpp."""
+    assert batch[:4] == b"SLB1", batch[:16]
+    (count,) = struct.unpack_from("<I", batch, 4)
+    at = 8
+    events = []
+    for _ in range(count):
+        key, traceparent, payload = struct.unpack_from("<HBI", batch, at + 24)
+        at += 31
+        event = json.loads(batch[at + key + traceparent:at + key + traceparent + payload])
+        event["_key"] = batch[at:at + key].decode()
+        event["_traceparent"] = batch[at + key:at + key + traceparent].decode()
+        events.append(event)
+        at += key + traceparent + payload
+    assert at == len(batch)
+    return events
+
+
+class FakeProducer(ThreadingHTTPServer):
+    """Takes batches from the gateway; `outcome` is what it answers for each event.
+
+    The next `refuse_next` batches are not taken: "unavailable".
+    """
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.events = []
+        self.outcome = 0  # accepted
+        self.refuse_next = 0
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def take(self):
+        events, self.events = self.events, []
+        return events
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def _answer(self, body, kind):
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        self._answer(b"alive", "text/plain")
+
+    def do_POST(self):
+        events = decode_batch(self.rfile.read(int(self.headers["Content-Length"])))
+        outcome = self.server.outcome
+        if self.server.refuse_next > 0:
+            self.server.refuse_next -= 1
+            outcome = UNAVAILABLE
+        if outcome == 0:
+            self.server.events += events
+        results = b"SLR1" + struct.pack("<I", len(events)) + bytes([outcome]) * len(events)
+        self._answer(results, "application/vnd.stormlog.results.v1")
+
+
+def free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def is_ready(url):
+    try:
+        with urllib.request.urlopen(url + "/readyz", timeout=5) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@contextlib.contextmanager
+def gateway(program):
+    """Yields the gateway's URL and its producer."""
+    producer = FakeProducer()
+    url = f"http://127.0.0.1:{free_port()}"
+    process = subprocess.Popen(
+        [program, "--listen", url.removeprefix("http://"), "--producers", producer.url,
+         "--log-level", "error"])
+    try:
+        deadline = time.monotonic() + 30
+        while not is_ready(url):
+            assert process.poll() is None, "the gateway has ended"
+            assert time.monotonic() < deadline, "the gateway does not become ready"
+            time.sleep(0.02)
+        yield url, producer
+    finally:
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+        producer.shutdown()
+        producer.server_close()
