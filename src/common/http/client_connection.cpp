@@ -13,6 +13,8 @@
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <optional>
+#include <utility>
 
 #include "common/base/clock.hpp"
 #include "common/http/wire.hpp"
@@ -138,8 +140,10 @@ struct ClientConnection::Impl : std::enable_shared_from_this<ClientConnection::I
     return outcome;
   }
 
-  static asio::awaitable<Outcome> exchange(std::shared_ptr<Impl> self, ClientRequest request,
-                                           std::chrono::milliseconds timeout) {
+  // Sends the request; the failure where that was not possible.
+  static asio::awaitable<std::optional<Outcome>> send(std::shared_ptr<Impl> self,
+                                                      const ClientRequest& request,
+                                                      std::chrono::milliseconds timeout) {
     self->cancel_watch();
     if (!self->open) {
       co_return self->fail(ExchangePhase::not_sent, self->peer + ": not connected");
@@ -149,19 +153,22 @@ struct ClientConnection::Impl : std::enable_shared_from_this<ClientConnection::I
     write_request_head(self->head, request, self->peer);
     const std::array<asio::const_buffer, 2> pieces = {asio::buffer(self->head),
                                                       asio::buffer(request.body)};
-    auto [write_error, written] = co_await asio::async_write(self->socket, pieces, kUse);
-    if (write_error) {
+    auto [error, written] = co_await asio::async_write(self->socket, pieces, kUse);
+    if (error) {
       const ExchangePhase phase = written == 0 ? ExchangePhase::not_sent : ExchangePhase::sent;
-      co_return self->fail(phase, self->why(write_error));
+      co_return self->fail(phase, self->why(error));
     }
+    co_return std::nullopt;
+  }
 
-    Parser parser;
-    parser.eager(true);
-    parser.header_limit(kMostHeader);
-    parser.body_limit(kMostBody);
-    if (request.method == "HEAD") parser.skip(true);
+  // Feeds the parser until it is done, or until its header is where that is enough.
+  static asio::awaitable<std::optional<Outcome>> receive(std::shared_ptr<Impl> self, Parser& parser,
+                                                         bool header_is_enough) {
+    const auto enough = [&] {
+      return parser.is_done() || (header_is_enough && parser.is_header_done());
+    };
     boost::system::error_code error;
-    while (!parser.is_done()) {
+    while (!enough()) {
       if (self->buffer.size() > 0) {
         const std::size_t used = parser.put(self->buffer.data(), error);
         self->buffer.consume(used);
@@ -170,11 +177,7 @@ struct ClientConnection::Impl : std::enable_shared_from_this<ClientConnection::I
           co_return self->fail(ExchangePhase::sent,
                                self->peer + ": not an HTTP response: " + error.message());
         }
-        if (parser.is_done()) {
-          // 100 Continue and the like are followed by the response proper.
-          if (parser.get().result_int() / 100 != 1) break;
-          co_return self->fail(ExchangePhase::sent, self->peer + ": unexpected interim response");
-        }
+        if (enough()) break;
       }
       auto space = self->buffer.prepare(kReadSize);
       auto [read_error, n] = co_await self->socket.async_read_some(space, kUse);
@@ -185,20 +188,83 @@ struct ClientConnection::Impl : std::enable_shared_from_this<ClientConnection::I
       if (read_error) co_return self->fail(ExchangePhase::sent, self->why(read_error));
       self->buffer.commit(n);
     }
+    // 100 Continue and the like are followed by the response proper.
+    if (parser.get().result_int() / 100 == 1) {
+      co_return self->fail(ExchangePhase::sent, self->peer + ": unexpected interim response");
+    }
+    co_return std::nullopt;
+  }
+
+  static void take_head(const Parser& parser, ClientResponse& response) {
+    response.status = static_cast<int>(parser.get().result_int());
+    for (const auto& field : parser.get()) {
+      response.headers.add(std::string(field.name_string()), std::string(field.value()));
+    }
+  }
+
+  static asio::awaitable<Outcome> exchange(std::shared_ptr<Impl> self, ClientRequest request,
+                                           std::chrono::milliseconds timeout) {
+    if (auto failed = co_await send(self, request, timeout)) co_return std::move(*failed);
+    Parser parser;
+    parser.eager(true);
+    parser.header_limit(kMostHeader);
+    parser.body_limit(kMostBody);
+    if (request.method == "HEAD") parser.skip(true);
+    if (auto failed = co_await receive(self, parser, false)) co_return std::move(*failed);
     self->disarm();
 
-    auto message = parser.release();
     Outcome outcome;
     outcome.ok = true;
-    outcome.response.status = static_cast<int>(message.result_int());
-    for (const auto& field : message) {
-      outcome.response.headers.add(std::string(field.name_string()), std::string(field.value()));
-    }
-    outcome.response.body = std::move(message.body());
-    outcome.response.keep_alive = message.keep_alive() && !message.need_eof();
+    take_head(parser, outcome.response);
+    const bool keep_alive = parser.get().keep_alive() && !parser.get().need_eof();
+    outcome.response.body = std::move(parser.get().body());
+    outcome.response.keep_alive = keep_alive;
     // Bytes behind a response that nobody asked for: not to be mixed with the next one.
-    if (!outcome.response.keep_alive || self->buffer.size() > 0) self->close();
+    if (!keep_alive || self->buffer.size() > 0) self->close();
     co_return outcome;
+  }
+
+  static asio::awaitable<Outcome> begin_stream(std::shared_ptr<Impl> self, ClientRequest request,
+                                               std::chrono::milliseconds timeout) {
+    if (auto failed = co_await send(self, request, timeout)) co_return std::move(*failed);
+    Parser& parser = self->streamed.emplace();
+    parser.header_limit(kMostHeader);
+    parser.body_limit(boost::none);
+    if (auto failed = co_await receive(self, parser, true)) co_return std::move(*failed);
+    self->disarm();
+    parser.eager(true);
+    Outcome outcome;
+    outcome.ok = true;
+    outcome.response.keep_alive = false;
+    take_head(parser, outcome.response);
+    co_return outcome;
+  }
+
+  static asio::awaitable<std::optional<std::string>> read_piece(std::shared_ptr<Impl> self,
+                                                                std::chrono::milliseconds silence) {
+    if (!self->open || !self->streamed) co_return std::nullopt;
+    Parser& parser = *self->streamed;
+    self->arm(silence);
+    boost::system::error_code error;
+    for (;;) {
+      if (self->buffer.size() > 0) {
+        const std::size_t used = parser.put(self->buffer.data(), error);
+        self->buffer.consume(used);
+        if (error == beast::http::error::need_more) error = {};
+      }
+      std::string piece = std::exchange(parser.get().body(), {});
+      if (!piece.empty()) {
+        self->disarm();
+        co_return piece;
+      }
+      if (error || parser.is_done()) break;
+      auto space = self->buffer.prepare(kReadSize);
+      auto [read_error, n] = co_await self->socket.async_read_some(space, kUse);
+      if (read_error) break;
+      self->buffer.commit(n);
+    }
+    self->close();
+    co_return std::nullopt;
   }
 
   static asio::awaitable<bool> watch(std::shared_ptr<Impl> self) {
@@ -217,6 +283,7 @@ struct ClientConnection::Impl : std::enable_shared_from_this<ClientConnection::I
   tcp::resolver resolver;
   asio::steady_timer timer;
   beast::flat_buffer buffer;
+  std::optional<Parser> streamed;
   std::string peer = "(no peer)";
   std::string head;
   MonotonicTime deadline = MonotonicTime::max();
@@ -248,6 +315,16 @@ asio::awaitable<Result<void>> ClientConnection::connect(std::string host, std::u
 asio::awaitable<ClientConnection::Outcome> ClientConnection::exchange(
     ClientRequest request, std::chrono::milliseconds timeout) {
   return Impl::exchange(impl_, std::move(request), timeout);
+}
+
+asio::awaitable<ClientConnection::Outcome> ClientConnection::begin_stream(
+    ClientRequest request, std::chrono::milliseconds timeout) {
+  return Impl::begin_stream(impl_, std::move(request), timeout);
+}
+
+asio::awaitable<std::optional<std::string>> ClientConnection::read_piece(
+    std::chrono::milliseconds silence) {
+  return Impl::read_piece(impl_, silence);
 }
 
 bool ClientConnection::is_open() const {

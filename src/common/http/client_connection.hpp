@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/base/result.hpp"
@@ -64,6 +65,14 @@ class ClientConnection {
     ExchangeError error;      // when not
   };
   asio::awaitable<Outcome> exchange(ClientRequest request, std::chrono::milliseconds timeout);
+
+  // For a response whose body has no end in sight, such as server-sent events: returns when its
+  // head is there, without a body. Then read_piece(), until it returns nothing or the connection is
+  // closed; it is of no use for another exchange.
+  asio::awaitable<Outcome> begin_stream(ClientRequest request, std::chrono::milliseconds timeout);
+  // What has arrived of the body; nothing at its end, when close() was called, when the peer has
+  // gone, or after `silence`.
+  asio::awaitable<std::optional<std::string>> read_piece(std::chrono::milliseconds silence);
 
   bool is_open() const;
   void close();

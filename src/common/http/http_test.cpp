@@ -438,5 +438,24 @@ TEST(Message, UrlsAndQueriesAreReadStrictly) {
   EXPECT_THAT(problem(503, "a \"b\"\n", 0).body, HasSubstr("a \\\"b\\\"\\u000a"));
 }
 
+TEST(RouterTest, AWholePathIsNotAParameterOfAnotherMethod) {
+  Router router;
+  router.add("GET", "/letters/{id}", item);
+  router.add("POST", "/letters/replay", echo);
+  Response error;
+  Request request;
+  request.target = "/letters/replay";
+  request.method = "POST";
+  ASSERT_NE(router.match(request, error), nullptr);
+  EXPECT_EQ(router.match(request, error)->pattern, "/letters/replay");
+  request.method = "GET";
+  EXPECT_EQ(router.match(request, error), nullptr);
+  EXPECT_EQ(error.status, 405);
+  EXPECT_EQ(error.headers.get("Allow"), "POST");
+  request.target = "/letters/7";
+  ASSERT_NE(router.match(request, error), nullptr);
+  EXPECT_EQ(request.path_param("id"), "7");
+}
+
 }  // namespace
 }  // namespace stormlog::http

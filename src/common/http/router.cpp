@@ -49,8 +49,12 @@ const Route* Router::match(Request& request, Response& error) const {
   // As a view on both sides: a literal and a string would make a temporary string.
   const std::string_view sent = request.method;
   const std::string_view method = sent == "HEAD" ? std::string_view("GET") : sent;
+  const std::string_view path = request.path();
+  const bool literal = std::any_of(routes_.begin(), routes_.end(),
+                                   [&](const Route& route) { return route.pattern == path; });
   for (const Route& route : routes_) {
-    if (!matches(route.pattern, request.path(), request.path_params)) continue;
+    if (literal && route.pattern != path) continue;
+    if (!matches(route.pattern, path, request.path_params)) continue;
     if (route.method == method) return &route;
     allow(route.method);
     if (route.method == "GET") allow("HEAD");

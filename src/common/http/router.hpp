@@ -35,7 +35,9 @@ struct Route {
 };
 
 // Finds the route of a request. Unknown paths are answered 404 and known paths with another method
-// 405 + Allow, both as problem+json; HEAD is answered by the GET route without its body.
+// 405 + Allow, both as problem+json; HEAD is answered by the GET route without its body. A path
+// that is a pattern word for word is that resource for every method, whatever parts in braces would
+// match it. Source: OpenAPI 3.1 §4.8.8.2.
 class Router {
  public:
   void add(std::string method, std::string pattern, Handler handler);

@@ -29,6 +29,7 @@ struct RequestRecord {
   std::string_view method;
   int status;
   Nanoseconds duration;  // from the last byte of the request to the last byte of the response
+  const Request* request = nullptr;  // null where it could not be read; valid during the call
 };
 
 // HTTP/1.1 server over Boost.Beast: keep-alive, pipelining (answers in order), Expect:

@@ -340,8 +340,8 @@ asio::awaitable<void> ServerConnection::linger() {
 
 void ServerConnection::report(const Request& request, const Head& head, int status) {
   if (!shared_.observer) return;
-  shared_.observer(
-      {head.route, request.method, status, SystemClock::instance().now() - request.received});
+  shared_.observer({head.route, request.method, status,
+                    SystemClock::instance().now() - request.received, &request});
 }
 
 }  // namespace stormlog::http

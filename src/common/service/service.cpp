@@ -19,6 +19,7 @@
 #include "common/base/log.hpp"
 #include "common/base/version.hpp"
 #include "common/http/server.hpp"
+#include "common/service/access_log.hpp"
 #include "common/service/http_metrics.hpp"
 
 namespace stormlog::service {
@@ -224,7 +225,10 @@ Result<void> Service::listen() {
   auto server =
       std::make_unique<http::Server>(impl_->io, std::move(impl_->router), impl_->config.limits);
   server->on_request(
-      [this](const http::RequestRecord& record) { impl_->http_metrics.observe(record); });
+      [this, which = access_log(impl_->config.access_log)](const http::RequestRecord& record) {
+        impl_->http_metrics.observe(record);
+        log_access(which, record);
+      });
   if (auto listening = server->listen(impl_->config.listen); !listening.ok()) return listening;
   impl_->server = std::move(server);
   impl_->port = impl_->server->port();

@@ -14,6 +14,12 @@ void add_service_options(OptionTable& options, ServiceConfig& config) {
   options.add("allow-remote", &config.allow_remote,
               "Allows an address that other machines can reach. Nothing asks for credentials: "
               "keep it behind a proxy that does.");
+  options
+      .add(
+          "admin-token", &config.admin_token, "TEXT",
+          "Who sends it as \"Authorization: Bearer TOKEN\" may change things under /admin. Without "
+          "one nobody may. Set it in the environment or in the file: flags are seen by others.")
+      .secret = true;
   options.add_bytes("max-body", &limits.max_body_bytes, {1, 1ULL << 30},
                     "Longest request body; a longer one is answered 413. Each connection may hold "
                     "this much memory.");
@@ -39,6 +45,9 @@ void add_service_options(OptionTable& options, ServiceConfig& config) {
                      "Least level that is logged to standard error.");
   options.add_choice("log-format", &config.log_format, {"json", "text"},
                      "json for machines, one object a line; text for people.");
+  options.add_choice("access-log", &config.access_log, {"off", "errors", "all"},
+                     "A line in the log for each request, or for those answered 500 and above. "
+                     "Each costs a write: at ten thousands a second it is felt.");
 }
 
 Result<void> check_listen_address(const std::string& host_port, bool allow_remote) {

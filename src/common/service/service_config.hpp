@@ -16,8 +16,10 @@ struct ServiceConfig {
   std::string name;                          // "api-gateway"
   std::string listen;                        // "127.0.0.1:8080"
   bool allow_remote = false;                 // else only loopback addresses may be listened on
+  std::string admin_token;                   // for changes under /admin; "" = none are possible
   std::string log_level = "info";            // debug, info, warn, error, off
   std::string log_format = "json";           // json, text
+  std::string access_log = "off";            // off, errors, all
   std::chrono::milliseconds drain_delay{0};  // not ready, but still serving
   std::chrono::milliseconds drain_timeout{10'000};  // then what is left is cut
   http::ServerLimits limits;
