@@ -19,6 +19,7 @@ class BreakerReading {
       : breaker_(std::move(breaker)) {}
 
   const resilience::CircuitBreaker& breaker() const { return *breaker_; }
+  resilience::CircuitBreaker& breaker() { return *breaker_; }
   // The numbers now, with the longest durations since the last scrape.
   Metrics read();
   // The same, kept as last_scrape(); the longest durations start anew.

@@ -1,8 +1,11 @@
 #include "pipeline/admin/breakers.hpp"
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -10,6 +13,7 @@
 #include "common/base/units.hpp"
 #include "common/http/event_hub.hpp"
 #include "common/service/service.hpp"
+#include "pipeline/admin/admin_guard.hpp"
 #include "pipeline/admin/breaker_metrics.hpp"
 #include "resilience/circuit_breaker.hpp"
 #include "resilience/prometheus.hpp"
@@ -21,6 +25,7 @@ namespace {
 
 using nlohmann::ordered_json;
 using resilience::BreakerEvent;
+using resilience::BreakerState;
 
 std::int64_t since_epoch(auto time) {
   return std::chrono::duration_cast<Nanoseconds>(time.time_since_epoch()).count();
@@ -53,6 +58,34 @@ ordered_json describe(const resilience::CircuitBreaker& breaker,
   return json;
 }
 
+// What people may do to a breaker.
+struct Action {
+  std::string_view name;
+  void (*apply)(resilience::CircuitBreaker&);
+};
+constexpr std::array<Action, 5> kActions = {{
+    {"force_open", [](auto& breaker) { breaker.transition_to(BreakerState::forced_open); }},
+    {"close", [](auto& breaker) { breaker.transition_to(BreakerState::closed); }},
+    {"disable", [](auto& breaker) { breaker.transition_to(BreakerState::disabled); }},
+    {"metrics_only", [](auto& breaker) { breaker.transition_to(BreakerState::metrics_only); }},
+    {"reset", [](auto& breaker) { breaker.reset(); }},
+}};
+
+Result<const Action*> parse_action(const std::string& body) {
+  const auto document = nlohmann::json::parse(body, nullptr, false);
+  if (document.is_object() && document.size() == 1 && document.contains("action") &&
+      document["action"].is_string()) {
+    for (const Action& action : kActions) {
+      if (document["action"] == action.name) return &action;
+    }
+  }
+  std::string names;
+  for (const Action& action : kActions) {
+    names.append(names.empty() ? "" : ", ").append(action.name);
+  }
+  return Error::permanent("the body must be {\"action\": \"…\"} with one of " + names);
+}
+
 bool is_clean(const std::string& name) {
   for (const char c : name) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return false;
@@ -74,7 +107,26 @@ struct BreakerRegistry::Impl {
     return body.dump();
   }
 
+  http::Response change(const http::Request& request) {
+    const std::string name(request.path_param("name"));
+    if (auto refused = guard.refuse(request)) {
+      audit(request, "breaker", name, "refused");
+      return std::move(*refused);
+    }
+    const auto found = std::find_if(readings.begin(), readings.end(), [&](const auto& reading) {
+      return reading.breaker().name() == name;
+    });
+    if (found == readings.end()) return http::problem(404, "no breaker is called \"" + name + "\"");
+    const Result<const Action*> action = parse_action(request.body);
+    if (!action) return http::problem(400, action.error().message);
+    (*action)->apply(found->breaker());
+    audit(request, "breaker " + std::string((*action)->name), name,
+          resilience::to_string(found->breaker().state()));
+    return http::Response::json(200, describe(found->breaker(), found->read()).dump());
+  }
+
   const Clock& clock;
+  AdminGuard guard{""};
   std::shared_ptr<http::EventHub> hub;
   std::vector<BreakerReading> readings;
 };
@@ -118,6 +170,13 @@ void BreakerRegistry::install(service::Service& service) {
   service.router().add("GET", "/admin/breakers",
                        [impl = impl_](Request&) -> asio::awaitable<Response> {
                          Response response = Response::json(200, impl->list());
+                         response.headers.set("Cache-Control", "no-store");
+                         co_return response;
+                       });
+  impl_->guard = AdminGuard(service.config().admin_token);
+  service.router().add("POST", "/admin/breakers/{name}",
+                       [impl = impl_](Request& request) -> asio::awaitable<Response> {
+                         Response response = impl->change(request);
                          response.headers.set("Cache-Control", "no-store");
                          co_return response;
                        });

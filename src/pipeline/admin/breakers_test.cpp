@@ -91,6 +91,7 @@ class BreakersTest : public ::testing::Test {
   static service::ServiceConfig config() {
     service::ServiceConfig config("test-service", 0);
     config.log_level = "off";
+    config.admin_token = "0123456789abcdef";
     return config;
   }
   std::shared_ptr<CircuitBreaker> add(const std::string& name) {
@@ -132,6 +133,42 @@ TEST_F(BreakersTest, ListHasEachBreaker) {
   EXPECT_EQ(producer["transitions"], 0);
   EXPECT_EQ(body["breakers"][1]["state"], "forced_open");
   EXPECT_EQ(body["breakers"][1]["transitions"], 1);
+}
+
+TEST_F(BreakersTest, ChangesByHandNeedTheTokenAndAnAction) {
+  const auto post = [&](const std::string& name, const std::string& body,
+                        const std::string& token = "0123456789abcdef") {
+    http::FetchRequest request;
+    request.method = "POST";
+    request.url = "http://127.0.0.1:" + std::to_string(service_.port()) + "/admin/breakers/" + name;
+    request.body = body;
+    if (!token.empty()) request.headers.add("Authorization", "Bearer " + token);
+    return *http::fetch(request);
+  };
+  const auto state_after = [&](const std::string& action) {
+    const auto response = post("other", "{\"action\":\"" + action + "\"}");
+    EXPECT_EQ(response.status, 200) << response.body;
+    return json::parse(response.body).value("state", "");
+  };
+  EXPECT_EQ(state_after("force_open"), "forced_open");
+  EXPECT_EQ(other_->state(), BreakerState::forced_open);
+  EXPECT_EQ(state_after("disable"), "disabled");
+  EXPECT_EQ(state_after("metrics_only"), "metrics_only");
+  EXPECT_EQ(state_after("close"), "closed");
+  other_->acquire().failure();
+  EXPECT_EQ(state_after("reset"), "closed");
+  EXPECT_EQ(other_->metrics().buffered, 0U);
+
+  EXPECT_EQ(post("other", R"({"action":"force_open"})", "").status, 401);
+  EXPECT_EQ(post("other", R"({"action":"force_open"})", "0123456789abcdeX").status, 401);
+  EXPECT_EQ(post("nobody", R"({"action":"force_open"})").status, 404);
+  for (const char* bad : {"", "{}", "[]", R"({"action":"open"})", R"({"action":1})",
+                          R"({"action":"close","for":"1m"})"}) {
+    const auto refused = post("other", bad);
+    EXPECT_EQ(refused.status, 400) << bad;
+    EXPECT_THAT(refused.body, ::testing::HasSubstr("force_open, close, disable"));
+  }
+  EXPECT_EQ(other_->state(), BreakerState::closed);
 }
 
 TEST_F(BreakersTest, StreamStartsWithASnapshotThenTellsTransitions) {

@@ -1,6 +1,9 @@
 #include "pipeline/consumer/cache_writer.hpp"
 
+#include <iterator>
+
 #include "pipeline/consumer/log_json.hpp"
+#include "pipeline/consumer/redis_call.hpp"
 
 namespace stormlog::pipeline {
 namespace {
@@ -36,6 +39,7 @@ CacheWriter::CacheWriter(CacheConfig config, std::shared_ptr<resilience::Circuit
       metrics_(metrics),
       clock_(clock),
       budget_(config_.max_bytes, config_.ttl),
+      recent_(config_.ttl),
       redis_(config_.url, config_.connection),
       thread_([this] { loop(); }) {}
 
@@ -86,35 +90,43 @@ void CacheWriter::write(const std::vector<LogRow>& rows) {
       metrics_.cache_skipped.add();
       continue;
     }
+    recent_.note(row.event.service, {row.event.timestamp_ns, row.event.id});
     commands.push_back({"SET", cache_key(row.event.id), std::move(json), "PX", ttl});
     if (commands.size() < kChunk) continue;
     write_chunk(commands);
     commands.clear();
   }
   if (!commands.empty()) write_chunk(commands);
+  write_index();
+}
+
+void CacheWriter::write_index() {
+  std::vector<redis::Command> commands;
+  for (RecentIndex::Update& update : recent_.take(clock_.wall_now())) {
+    // Without it a list shows fewer events while PostgreSQL is away; by id they are found.
+    if (!budget_.admit(update.bytes, clock_.now())) continue;
+    std::move(update.commands.begin(), update.commands.end(), std::back_inserter(commands));
+    if (commands.size() < kChunk) continue;
+    (void)send(commands);
+    commands.clear();
+  }
+  if (!commands.empty()) (void)send(commands);
 }
 
 void CacheWriter::write_chunk(const std::vector<redis::Command>& commands) {
-  const auto count = static_cast<double>(commands.size());
-  resilience::Permit permit = breaker_->acquire();
-  if (!permit) {
-    metrics_.cache_failed.add(count);
-    return;
-  }
-  const MonotonicTime begin = clock_.now();
-  const Result<std::vector<redis::Reply>> replies = redis_.pipeline(commands);
-  metrics_.redis_set_seconds.observe(clock_.now() - begin);
+  const Result<std::vector<redis::Reply>> replies = send(commands);
   if (!replies) {
-    permit.failure();
-    metrics_.cache_failed.add(count);
+    metrics_.cache_failed.add(static_cast<double>(commands.size()));
     return;
   }
-  // An error in an answer (out of memory, say) is Redis being alive.
-  permit.success();
   for (const redis::Reply& reply : *replies) {
     (reply.type == redis::Reply::Type::error ? metrics_.cache_failed : metrics_.cache_written)
         .add();
   }
+}
+
+Result<std::vector<redis::Reply>> CacheWriter::send(const std::vector<redis::Command>& commands) {
+  return call_redis(*breaker_, metrics_.redis_set_seconds, clock_, redis_, commands);
 }
 
 }  // namespace stormlog::pipeline

@@ -14,6 +14,7 @@
 #include "common/redis/connection.hpp"
 #include "pipeline/consumer/batch.hpp"
 #include "pipeline/consumer/consumer_metrics.hpp"
+#include "pipeline/consumer/recent_index.hpp"
 #include "resilience/circuit_breaker.hpp"
 
 namespace stormlog::pipeline {
@@ -51,8 +52,9 @@ struct CacheConfig {
   std::size_t queue_rows = 50'000;
 };
 
-// Puts what is stored into Redis, on a thread of its own, after the commit. It is a cache: what
-// cannot be written is counted and forgotten, and nothing ever waits for it.
+// Puts what is stored into Redis, on a thread of its own, after the commit: the event under its
+// cache_key(), and its place in the RecentIndex. It is a cache: what cannot be written is counted
+// and forgotten, and nothing ever waits for it.
 //
 // Threads:  offer() from any thread.
 // Lifetime: breaker, metrics and clock must outlive it; the destructor stops, without writing what
@@ -71,13 +73,16 @@ class CacheWriter {
  private:
   void loop();
   void write(const std::vector<LogRow>& rows);
+  void write_index();
   void write_chunk(const std::vector<redis::Command>& commands);
+  Result<std::vector<redis::Reply>> send(const std::vector<redis::Command>& commands);
 
   CacheConfig config_;
   std::shared_ptr<resilience::CircuitBreaker> breaker_;
   const ConsumerMetrics& metrics_;
   const Clock& clock_;
   CacheBudget budget_;
+  RecentIndex recent_;
   redis::Client redis_;
 
   std::mutex mutex_;

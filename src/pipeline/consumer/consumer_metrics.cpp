@@ -42,12 +42,16 @@ ConsumerMetrics::ConsumerMetrics(telemetry::Metrics& m)
       redis_dlq_seconds(redis_op(m, "dlq_add")),
       cache_hits(m.counter("cache_hits_total", "Reads by id that the cache answered")),
       cache_misses(m.counter("cache_misses_total", "Reads by id that the cache could not answer")),
+      reads_degraded(m.counter("log_reads_degraded_total",
+                               "Reads answered from the cache because PostgreSQL was away")),
       cache_written(writes(m, "written")),
       cache_failed(writes(m, "failed")),
       cache_skipped(writes(m, "skipped")),
       dlq_relayed(m.counter("dlq_relayed_total", "Dead letters written to their stream")),
+      dlq_replayed(m.counter("dlq_replayed_total", "Dead letters sent back to their topic")),
       dlq_pending(m.gauge("dlq_pending", "Dead letters in PostgreSQL that wait for Redis")),
       dlq_depth(m.gauge("dlq_depth", "Dead letters in the stream")),
+      dlq_bytes(m.gauge("dlq_bytes", "Memory that the stream takes in Redis, about")),
       dlq_oldest_age_seconds(
           m.gauge("dlq_oldest_age_seconds", "Age of the oldest dead letter in the stream")) {}
 

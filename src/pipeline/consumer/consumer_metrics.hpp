@@ -26,13 +26,16 @@ struct ConsumerMetrics {
   telemetry::HistogramMetric redis_dlq_seconds;
   telemetry::Counter cache_hits;
   telemetry::Counter cache_misses;
+  telemetry::Counter reads_degraded;
   telemetry::Counter cache_written;
   telemetry::Counter cache_failed;   // Redis away or full
   telemetry::Counter cache_skipped;  // beyond the byte budget or the queue
 
   telemetry::Counter dlq_relayed;
+  telemetry::Counter dlq_replayed;
   telemetry::Gauge dlq_pending;
   telemetry::Gauge dlq_depth;
+  telemetry::Gauge dlq_bytes;
   telemetry::Gauge dlq_oldest_age_seconds;
 };
 

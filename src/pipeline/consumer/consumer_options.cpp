@@ -66,7 +66,11 @@ void add_log_consumer_options(OptionTable& options, LogConsumerConfig& config) {
   options.add("query-queue", &config.query_queue, {1, 100'000},
               "Queries that may wait; beyond it they are answered 503.");
   options.add("query-timeout", &config.query_timeout, {milliseconds(10), milliseconds(120'000)},
-              "Limit on one query; beyond it it is answered 503.");
+              "Limit on one query; beyond it it is answered 504.");
+  options.add("tail-readers", &config.tail_readers, {0, 10'000},
+              "Readers of the tail at once; one more is answered 503. Each may hold 2 MB.");
+  options.add("tail-max-behind", &config.tail_max_behind, {1, 1'000'000'000'000},
+              "A reader of the tail that is more records behind is moved to the end, and told so.");
   options.add("breaker-open-wait", &config.breaker.open_wait, {milliseconds(1), hours(1)},
               "First stay of a breaker in open; it grows by half with each that follows.");
   options.add("breaker-open-wait-max", &config.breaker.open_wait_max, {milliseconds(1), hours(1)},

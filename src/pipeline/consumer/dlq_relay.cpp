@@ -192,14 +192,15 @@ void DlqRelay::measure() {
   resilience::Permit permit = redis_breaker_->acquire();
   if (!permit) return;
   const std::string stream = dlq_stream(config_.topic);
-  const Result<std::vector<redis::Reply>> replies =
-      redis_.pipeline({{"XLEN", stream}, {"XRANGE", stream, "-", "+", "COUNT", "1"}});
+  const Result<std::vector<redis::Reply>> replies = redis_.pipeline(
+      {{"XLEN", stream}, {"XRANGE", stream, "-", "+", "COUNT", "1"}, {"MEMORY", "USAGE", stream}});
   if (!replies) {
     permit.failure();
     return;
   }
   permit.success();
   metrics_.dlq_depth.set(static_cast<double>((*replies)[0].integer));
+  metrics_.dlq_bytes.set(static_cast<double>((*replies)[2].integer));  // none: 0
   double age = 0;
   const redis::Reply& first = (*replies)[1];
   if (!first.elements.empty() && !first.elements[0].elements.empty()) {

@@ -11,11 +11,13 @@
 #include "pipeline/admin/breakers.hpp"
 #include "pipeline/consumer/cache_writer.hpp"
 #include "pipeline/consumer/consumer_metrics.hpp"
+#include "pipeline/consumer/dlq_admin.hpp"
 #include "pipeline/consumer/dlq_relay.hpp"
 #include "pipeline/consumer/ingest.hpp"
 #include "pipeline/consumer/lag_monitor.hpp"
 #include "pipeline/consumer/postgres_store.hpp"
 #include "pipeline/consumer/read_api.hpp"
+#include "pipeline/consumer/tail_hub.hpp"
 
 namespace stormlog::pipeline {
 namespace {
@@ -70,7 +72,17 @@ struct LogConsumer::Impl {
         pool({connect_options(config, "query", config.query_timeout), redis, redis_options(),
               static_cast<int>(config.query_threads),
               static_cast<std::size_t>(config.query_queue)}),
-        reads({postgres_breaker, read_breaker, redis_breaker}, metrics, clock),
+        reads({postgres_breaker, read_breaker, redis_breaker},
+              {config.cache_ttl, config.query_timeout}, metrics, clock),
+        // A thread of its own: readers of the tail must not hold up queries.
+        tail_pool({connect_options(config, "tail", config.query_timeout), redis, redis_options(), 1,
+                   static_cast<std::size_t>(config.tail_readers) + 1}),
+        tail(tail_config(), tail_pool),
+        letter_sender(replay_producer()),
+        admin_pool({connect_options(config, "admin", config.query_timeout), redis, redis_options(),
+                    2, 16}),
+        dlq_admin(config.kafka.topic, admin_pool, letter_sender,
+                  AdminGuard(config.service.admin_token), redis_breaker, metrics, clock),
         lag(board, service.metrics(), clock),
         ingest({config.kafka, config.batch}, store, postgres_breaker, board, metrics, clock,
                {[this](std::vector<LogRow>&& rows) { cache.offer(std::move(rows)); },
@@ -79,6 +91,8 @@ struct LogConsumer::Impl {
       registry.add(breaker);
     }
     registry.install(service);
+    dlq_admin.install(service);
+    tail.install(service);
     install_read_api(service, pool, reads);
     service.add_readiness("ingest", [this] { return !ingest.finished(); });
     service.on_drain([this] { return drain(); });
@@ -87,6 +101,22 @@ struct LogConsumer::Impl {
 
   redis::ConnectOptions redis_options() const {
     return {config.redis_timeout, config.redis_timeout};
+  }
+
+  kafka::ProducerConfig replay_producer() const {
+    kafka::ProducerConfig made;
+    made.brokers = config.kafka.brokers;
+    made.topic = config.kafka.topic;
+    made.client_id = config.kafka.client_id + "-replay";
+    return made;
+  }
+  TailConfig tail_config() const {
+    TailConfig made;
+    made.group = config.kafka.group;
+    made.topic = config.kafka.topic;
+    made.limits.max_behind = config.tail_max_behind;
+    made.readers = config.tail_readers;
+    return made;
   }
 
   // Stops the ingest while queries are still answered.
@@ -115,12 +145,20 @@ struct LogConsumer::Impl {
   DlqRelay dlq;
   QueryPool pool;
   ReadService reads;
+  QueryPool tail_pool;
+  TailHub tail;
+  KafkaLetterSender letter_sender;
+  QueryPool admin_pool;
+  DlqAdmin dlq_admin;
   LagMonitor lag;
   Ingest ingest;
 };
 
 Result<std::unique_ptr<LogConsumer>> LogConsumer::create(LogConsumerConfig config,
                                                          const Clock& clock) {
+  if (Result<void> good = AdminGuard::check_token(config.service.admin_token); !good) {
+    return good.error();
+  }
   Result<redis::Url> redis = redis::Url::parse(config.redis);
   if (!redis) return redis.error().in("--redis");
   config.batch.max_rows = static_cast<std::size_t>(config.batch_rows);

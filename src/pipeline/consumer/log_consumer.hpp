@@ -36,6 +36,8 @@ struct LogConsumerConfig {
   std::int64_t query_threads = 2;
   std::int64_t query_queue = 64;
   std::chrono::milliseconds query_timeout{5'000};
+  std::int64_t tail_readers = 32;
+  std::int64_t tail_max_behind = 1'000'000;
   resilience::CircuitBreakerConfig breaker;  // of PostgreSQL and Redis alike
 
   LogConsumerConfig();
@@ -44,7 +46,8 @@ struct LogConsumerConfig {
 void add_log_consumer_options(OptionTable& options, LogConsumerConfig& config);
 
 // The service that stores what is in Kafka and answers queries; see docs/pipeline-read-path.md.
-//   GET /api/v1/logs, /api/v1/logs/{id}, /livez, /readyz, /metrics, /admin/breakers
+//   GET /api/v1/logs, /api/v1/logs/tail, /api/v1/logs/{id}, /livez, /readyz, /metrics,
+//   /admin/breakers
 // It starts and stays up, and is ready, while Kafka, PostgreSQL or Redis are away.
 //
 // Threads:  run() on one thread; see Service.

@@ -9,6 +9,7 @@
 #include "common/base/result.hpp"
 #include "common/postgres/connection.hpp"
 #include "pipeline/consumer/cursor.hpp"
+#include "pipeline/consumer/log_filter.hpp"
 #include "pipeline/event/event.hpp"
 
 namespace stormlog::pipeline {
@@ -18,27 +19,23 @@ struct LogQuery {
   static constexpr int kMaxLimit = 1'000;
 
   int limit = 100;
-  std::optional<std::string> service;
   std::optional<std::int64_t> since_ns;  // inclusive
   std::optional<std::int64_t> until_ns;  // exclusive
-  int severity_at_least = 0;
   std::optional<Cursor> after;
+  LogFilter filter;
 
-  // Of limit, service, since, until (RFC 3339), severity (1 to 24 or a name), cursor. Permanent
-  // error that names the parameter and what would be right; an unknown one is refused too, because
-  // a filter that is not applied answers with wrong rows.
+  // Of limit, since, until (RFC 3339), cursor and the filter's names. Permanent error that names
+  // the parameter and what would be right; an unknown one is refused too, because a filter that is
+  // not applied answers with wrong rows.
   static Result<LogQuery> parse(const std::vector<std::pair<std::string, std::string>>& params);
-};
-
-// One statement with its values.
-struct Statement {
-  std::string sql;
-  postgres::Params params;
 };
 
 // Newest first; one row more than the limit, to know whether there is another page.
 Statement list_statement(const LogQuery& query);
 Statement get_statement(const Uuid& id);
+
+// "SELECT … FROM logs", with the columns that read_row() reads.
+const char* select_logs();
 
 struct FoundLog {
   EventRecord event;

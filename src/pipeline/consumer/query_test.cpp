@@ -47,12 +47,12 @@ TEST(LogQuery, ReadsEveryParameter) {
                                                   {"cursor", cursor}});
   ASSERT_TRUE(query.ok()) << query.error().message;
   EXPECT_EQ(query->limit, 7);
-  EXPECT_EQ(query->service, "pay");
+  EXPECT_EQ(query->filter.service, "pay");
   EXPECT_EQ(query->since_ns, 1'500'000'000);
   EXPECT_EQ(query->until_ns, 2'000'000'000);
-  EXPECT_EQ(query->severity_at_least, 13);
+  EXPECT_EQ(query->filter.severity_at_least, 13);
   EXPECT_EQ(query->after, (Cursor{5, kId}));
-  EXPECT_EQ(LogQuery::parse({{"severity", "17"}})->severity_at_least, 17);
+  EXPECT_EQ(LogQuery::parse({{"severity", "17"}})->filter.severity_at_least, 17);
 }
 
 TEST(LogQuery, NamesWhatIsWrong) {
@@ -70,8 +70,14 @@ TEST(LogQuery, NamesWhatIsWrong) {
   EXPECT_THAT(error("cursor", "abc"), HasSubstr("next_cursor"));
   EXPECT_THAT(error("service", std::string("a\0b", 3)), HasSubstr("NUL"));
   EXPECT_THAT(error("levle", "INFO"), HasSubstr("unknown parameter \"levle\""));
+  EXPECT_THAT(error("trace_id", "1"), HasSubstr("trace_id must be"));
   EXPECT_THAT(LogQuery::parse({{"limit", "1"}, {"limit", "2"}}).error().message,
               HasSubstr("limit is given twice"));
+  EXPECT_THAT(
+      LogQuery::parse({{"since", "2026-01-31T12:00:01Z"}, {"until", "2026-01-31T12:00:00Z"}})
+          .error()
+          .message,
+      HasSubstr("until must not lie before since"));
 }
 
 TEST(ListStatement, AsksForOneMoreThanTheLimit) {
@@ -79,15 +85,15 @@ TEST(ListStatement, AsksForOneMoreThanTheLimit) {
   EXPECT_THAT(plain.sql, testing::EndsWith("FROM logs ORDER BY ts_ns DESC, id DESC LIMIT 101"));
   EXPECT_TRUE(plain.params.empty());
   LogQuery query;
-  query.service = "pay'";
-  query.severity_at_least = 9;
+  query.filter.service = "pay'";
+  query.filter.severity_at_least = 9;
   query.after = Cursor{5, kId};
   const Statement statement = list_statement(query);
-  EXPECT_THAT(statement.sql, HasSubstr(" WHERE service = $1 AND severity_number >= $2 AND "
-                                       "(ts_ns, id) < ($3::bigint, $4::uuid) ORDER BY"));
+  EXPECT_THAT(statement.sql, HasSubstr(" WHERE (ts_ns, id) < ($1::bigint, $2::uuid) AND "
+                                       "service = $3 AND severity_number >= $4 ORDER BY"));
   ASSERT_EQ(statement.params.size(), 4u);
-  EXPECT_EQ(statement.params[0].value, "pay'");
-  EXPECT_EQ(statement.params[3].value, kId.to_string());
+  EXPECT_EQ(statement.params[2].value, "pay'");
+  EXPECT_EQ(statement.params[1].value, kId.to_string());
 }
 
 TEST(LogJson, LeavesOutWhatIsAbsentAndKeepsNanoseconds) {

@@ -1,46 +1,23 @@
 #include "pipeline/consumer/read_api.hpp"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <memory>
 #include <optional>
 
 #include "common/http/router.hpp"
 #include "common/service/service.hpp"
+#include "pipeline/consumer/pool_call.hpp"
 
 namespace stormlog::pipeline {
 namespace {
 
 namespace asio = boost::asio;
 
-// A job's answer on its way back to the I/O thread.
-struct Pending {
-  explicit Pending(asio::any_io_executor e) : executor(std::move(e)), ready(executor) {}
-  asio::any_io_executor executor;
-  asio::steady_timer ready;  // cancelled when the answer is there
-  std::optional<http::Response> response;
-};
-
 using Work = std::function<http::Response(QueryPool::Worker&)>;
 
 asio::awaitable<http::Response> run_on(asio::any_io_executor executor, QueryPool& pool, Work work) {
-  const auto pending = std::make_shared<Pending>(std::move(executor));
-  pending->ready.expires_at(asio::steady_timer::time_point::max());
-  const bool queued = pool.submit([pending, work = std::move(work)](QueryPool::Worker& worker) {
-    auto response = std::make_shared<http::Response>(work(worker));
-    asio::post(pending->executor, [pending, response] {
-      pending->response = std::move(*response);
-      pending->ready.cancel();
-    });
-  });
-  if (!queued) co_return http::problem(503, "too many queries are waiting", 1);
-  while (!pending->response) {
-    boost::system::error_code ignored;
-    co_await pending->ready.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-  }
-  co_return std::move(*pending->response);
+  auto response = co_await run_on_pool<http::Response>(executor, pool, std::move(work));
+  if (!response) co_return http::problem(503, "too many queries are waiting", 1);
+  co_return std::move(*response);
 }
 
 asio::awaitable<http::Response> answer(http::Response response) {

@@ -3,15 +3,29 @@
 #include <algorithm>
 
 #include "common/base/log.hpp"
+#include "common/base/units.hpp"
 #include "pipeline/consumer/cache_writer.hpp"
+#include "pipeline/consumer/cached_list.hpp"
 #include "pipeline/consumer/log_json.hpp"
+#include "pipeline/consumer/redis_call.hpp"
 
 namespace stormlog::pipeline {
 namespace {
 
+constexpr const char* kCanceled = "57014";  // by statement_timeout
+
 http::Response one_answer(const std::string& json, const char* source, bool degraded) {
   return http::Response::json(200, R"({"log":)" + json + R"(,"source":")" + source +
                                        R"(","degraded":)" + (degraded ? "true" : "false") + "}");
+}
+
+http::Response list_answer(const std::string& logs, const std::optional<Cursor>& next,
+                           const char* source, bool degraded) {
+  std::string body = R"({"logs":[)" + logs + R"(],"next_cursor":)";
+  body += next ? '"' + next->encode() + '"' : "null";
+  body += std::string(R"(,"source":")") + source + R"(","degraded":)";
+  body += degraded ? "true}" : "false}";
+  return http::Response::json(200, std::move(body));
 }
 
 }  // namespace
@@ -20,23 +34,15 @@ bool ReadService::database_away() const {
   return !breakers_.write->would_permit() || !breakers_.read->would_permit();
 }
 
+Result<std::vector<redis::Reply>> ReadService::ask_redis(
+    QueryPool::Worker& worker, const std::vector<redis::Command>& commands) const {
+  return call_redis(*breakers_.redis, metrics_.redis_get_seconds, clock_, worker.redis, commands);
+}
+
 std::string ReadService::cached(QueryPool::Worker& worker, const Uuid& id) const {
-  resilience::Permit permit = breakers_.redis->acquire();
-  if (!permit) return {};
-  const MonotonicTime begin = clock_.now();
-  Result<redis::Reply> reply = worker.redis.command({"GET", cache_key(id)});
-  metrics_.redis_get_seconds.observe(clock_.now() - begin);
-  if (!reply) {
-    // An error that Redis answered is Redis being alive.
-    if (reply.error().code == redis::kConnectionCode) {
-      permit.failure();
-    } else {
-      permit.success();
-    }
-    return {};
-  }
-  permit.success();
-  return reply->nil() ? std::string() : std::move(reply->text);
+  Result<std::vector<redis::Reply>> replies = ask_redis(worker, {{"GET", cache_key(id)}});
+  if (!replies || replies->front().type != redis::Reply::Type::text) return {};
+  return std::move(replies->front().text);
 }
 
 Result<postgres::Rows> ReadService::ask(QueryPool::Worker& worker,
@@ -50,7 +56,9 @@ Result<postgres::Rows> ReadService::ask(QueryPool::Worker& worker,
     return (*db)->query(statement.sql, statement.params);
   };
   Result<postgres::Rows> rows = run();
-  if (rows.ok() || postgres::failure_of(rows.error()) == postgres::Failure::data) {
+  if (!rows && rows.error().code == kCanceled) {
+    permit.ignore();  // too long a query, not a sick server; that would not even say so
+  } else if (rows.ok() || postgres::failure_of(rows.error()) == postgres::Failure::data) {
     permit.success();
   } else {
     permit.failure();
@@ -59,6 +67,11 @@ Result<postgres::Rows> ReadService::ask(QueryPool::Worker& worker,
 }
 
 http::Response ReadService::failed(const Error& error) const {
+  if (error.code == kCanceled) {
+    return http::problem(504, "the query did not end within " +
+                                  units::format_duration(limits_.query_timeout) +
+                                  "; narrow it with service, since and until");
+  }
   log::warn("query failed", {{"error", error.message}, {"code", error.code}});
   const Nanoseconds wait =
       std::max(breakers_.write->remaining_open(), breakers_.read->remaining_open());
@@ -71,7 +84,9 @@ http::Response ReadService::get(QueryPool::Worker& worker, const Uuid& id) const
   const std::string hot = cached(worker, id);
   if (!hot.empty()) {
     metrics_.cache_hits.add();
-    return one_answer(hot, "redis", database_away());
+    const bool degraded = database_away();
+    if (degraded) metrics_.reads_degraded.add();
+    return one_answer(hot, "redis", degraded);
   }
   metrics_.cache_misses.add();
   const Result<postgres::Rows> rows = ask(worker, get_statement(id));
@@ -83,20 +98,39 @@ http::Response ReadService::get(QueryPool::Worker& worker, const Uuid& id) const
 
 http::Response ReadService::list(QueryPool::Worker& worker, const LogQuery& query) const {
   const Result<postgres::Rows> rows = ask(worker, list_statement(query));
-  if (!rows) return failed(rows.error());
+  if (!rows) {
+    if (rows.error().code != kCanceled) {
+      if (auto degraded = list_degraded(worker, query)) return std::move(*degraded);
+    }
+    return failed(rows.error());
+  }
   const int shown = std::min(rows->size(), query.limit);
-  std::string body = R"({"logs":[)";
+  std::string logs;
   Cursor last;
   for (int i = 0; i < shown; ++i) {
     const FoundLog found = read_row(*rows, i);
-    if (i > 0) body += ',';
-    body += to_json(found.event, found.partition, found.offset);
+    if (i > 0) logs += ',';
+    logs += to_json(found.event, found.partition, found.offset);
     last = {found.event.timestamp_ns, found.event.id};
   }
-  body += R"(],"next_cursor":)";
-  body += rows->size() > query.limit ? '"' + last.encode() + '"' : "null";
-  body += R"(,"source":"postgresql","degraded":false})";
-  return http::Response::json(200, std::move(body));
+  const bool more = rows->size() > query.limit;
+  return list_answer(logs, more ? std::optional(last) : std::nullopt, "postgresql", false);
+}
+
+std::optional<http::Response> ReadService::list_degraded(QueryPool::Worker& worker,
+                                                         const LogQuery& query) const {
+  const Result<CachedPage> page = list_cached(
+      query, limits_.cache_ttl, clock_.wall_now(),
+      [&](const std::vector<redis::Command>& commands) { return ask_redis(worker, commands); });
+  if (!page || page->logs.empty()) return std::nullopt;
+  metrics_.reads_degraded.add();
+  std::string logs;
+  for (const std::string& log : page->logs) {
+    if (!logs.empty()) logs += ',';
+    logs += log;
+  }
+  // There is always a next page: what lies beyond the cache is not known now.
+  return list_answer(logs, page->last, "redis", true);
 }
 
 }  // namespace stormlog::pipeline

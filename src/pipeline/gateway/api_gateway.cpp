@@ -6,7 +6,9 @@
 
 #include "common/base/random.hpp"
 #include "common/service/service.hpp"
+#include "pipeline/admin/admin_guard.hpp"
 #include "pipeline/admin/breakers.hpp"
+#include "pipeline/gateway/openapi.hpp"
 #include "pipeline/gateway/upstream_pool.hpp"
 #include "pipeline/ingest/ingest_reader.hpp"
 #include "pipeline/ingest/ingest_tally.hpp"
@@ -95,9 +97,27 @@ void ApiGateway::Impl::install(const std::vector<http::Url>& producers,
     router.add("POST", std::string(api->path()),
                [this, api](http::Request& request) { return post_events(*api, request); });
   }
+  // Before {id}, which would match it.
+  router.add_stream("GET", "/api/v1/logs/tail",
+                    [this](http::Request& request) { return queries->stream(request); });
   for (const char* path : {"/api/v1/logs", "/api/v1/logs/{id}"}) {
     router.add("GET", path, [this](http::Request& request) { return queries->forward(request); });
   }
+  router.add("GET", "/openapi.yaml", [](http::Request&) -> asio::awaitable<http::Response> {
+    http::Response response = http::Response::text(200, std::string(openapi_yaml()));
+    response.headers.set("Content-Type", "application/yaml");  // RFC 9512
+    co_return response;
+  });
+  // The consumer asks for the admin token.
+  for (const auto& [method, path] :
+       {std::pair{"GET", "/admin/dlq"}, std::pair{"POST", "/admin/dlq/replay"},
+        std::pair{"GET", "/admin/dlq/{id}"}, std::pair{"DELETE", "/admin/dlq/{id}"}}) {
+    router.add(method, path, [this](http::Request& request) { return queries->forward(request); });
+  }
+  service.on_drain([this]() -> asio::awaitable<void> {
+    queries->close_streams();
+    co_return;
+  });
   service.add_readiness("producers", [this] { return pool.available(); });
   pool.start();
 }
@@ -169,6 +189,7 @@ ApiGateway::~ApiGateway() = default;
 
 Result<std::unique_ptr<ApiGateway>> ApiGateway::create(ApiGatewayConfig config,
                                                        const Clock& clock) {
+  if (auto good = AdminGuard::check_token(config.service.admin_token); !good) return good.error();
   const auto producers = parse_producers(config.producers);
   if (!producers.ok()) return producers.error();
   const auto queries = parse_base_url(config.queries, "queries");

@@ -36,7 +36,9 @@ void add_api_gateway_options(OptionTable& options, ApiGatewayConfig& config);
 
 // The pipeline's entry point:
 //   POST each of ingest_apis()   parsed and validated here, sent on to a producer in batches
-//   GET  /api/v1/logs, /api/v1/logs/{id}   passed on to the log consumer
+//   GET  /api/v1/logs, /api/v1/logs/{id}, /api/v1/logs/tail   passed on to the log consumer
+//   /admin/dlq, /admin/dlq/replay, /admin/dlq/{id}        so is this
+//   GET  /openapi.yaml      the description of all this
 // and /livez, /readyz (ready while some producer takes events), /metrics, /admin/breakers.
 //
 // Threads:  run() on one thread; see Service.

@@ -41,6 +41,8 @@ void add_api_gateway_options(OptionTable& options, ApiGatewayConfig& config) {
               "A read that the log consumer has not answered by then ends with 504.");
   options.add("query-connections", &config.query.connections, {1, 10'000},
               "Reads under way at once; one more is answered 503.");
+  options.add("query-streams", &config.query.streams, {0, 10'000},
+              "Readers of the tail at once; one more is answered 503.");
 }
 
 }  // namespace stormlog::pipeline

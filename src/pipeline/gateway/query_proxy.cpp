@@ -32,9 +32,11 @@ bool passes_back(std::string_view name) {
 
 http::ClientRequest request_to_consumer(const http::Request& request) {
   http::ClientRequest out;
-  out.method = "GET";
+  out.method = request.method == "HEAD" ? "GET" : request.method;
   out.target = request.target;
-  for (const char* name : {"Accept", "traceparent", "tracestate", "If-None-Match"}) {
+  out.body = request.body;
+  for (const char* name : {"Accept", "traceparent", "tracestate", "If-None-Match", "Last-Event-ID",
+                           "Content-Type", "Authorization"}) {
     if (request.headers.has(name)) out.headers.add(name, std::string(request.headers.get(name)));
   }
   return out;
@@ -61,6 +63,36 @@ class UnderWay {
  private:
   std::shared_ptr<std::int64_t> count_;  // the coroutine may be destroyed after the proxy
 };
+
+// What the consumer's answer says about its health.
+void settle(resilience::Permit& permit, int status) {
+  if (status == 503 || status == 504) {
+    permit.ignore();  // it lives and says so
+  } else if (status >= 500) {
+    permit.failure();
+  } else {
+    permit.success();
+  }
+}
+
+http::Response answer_failure(const http::ExchangeError& error) {
+  log::info("request to the log consumer failed", {{"reason", error.message}});
+  if (error.timed_out && error.phase == http::ExchangePhase::sent) {
+    return http::problem(504, "the log consumer did not answer in time");
+  }
+  return unavailable("the log consumer is not available", std::chrono::seconds(1));
+}
+
+asio::awaitable<void> relay(std::shared_ptr<http::ClientConnection> from, milliseconds silence,
+                            http::StreamWriter& to) {
+  for (;;) {
+    const std::optional<std::string> piece = co_await from->read_piece(silence);
+    if (!piece) break;
+    const bool written = co_await to.write(*piece);
+    if (!written) break;
+  }
+  from->close();
+}
 
 }  // namespace
 
@@ -97,26 +129,64 @@ asio::awaitable<http::Response> QueryProxy::forward(http::Request& request) {
   http::ClientConnection::Outcome outcome = co_await exchange(request);
   if (!outcome.ok) {
     permit.failure();
-    log::info("read failed", {{"reason", outcome.error.message}});
-    if (outcome.error.timed_out && outcome.error.phase == http::ExchangePhase::sent) {
-      co_return http::problem(504, "the log consumer did not answer in time");
-    }
-    co_return unavailable("the log consumer is not available", std::chrono::seconds(1));
+    co_return answer_failure(outcome.error);
   }
-  const int status = outcome.response.status;
-  if (status == 503) {
-    permit.ignore();  // it lives and says so
-  } else if (status >= 500) {
-    permit.failure();
-  } else {
-    permit.success();
-  }
+  settle(permit, outcome.response.status);
   co_return response_of(std::move(outcome.response));
+}
+
+asio::awaitable<std::pair<http::Response, http::Stream>> QueryProxy::stream(
+    http::Request& request) {
+  const auto refuse = [](http::Response response) {
+    return std::pair(std::move(response), http::Stream());
+  };
+  std::erase_if(streams_, [](const auto& stream) { return stream.expired(); });
+  if (closing_ || static_cast<std::int64_t>(streams_.size()) >= config_.streams) {
+    co_return refuse(unavailable("too many streams are open", std::chrono::seconds(1)));
+  }
+  const auto breaker = breaker_;
+  resilience::Permit permit = breaker->acquire();
+  if (!permit) {
+    co_return refuse(unavailable("the log consumer is not available", breaker->remaining_open()));
+  }
+  const auto connection = std::make_shared<http::ClientConnection>(io_.get_executor());
+  streams_.push_back(connection);
+  http::ClientConnection::Outcome outcome;
+  const auto connected =
+      co_await connection->connect(url_.host, url_.port, config_.connect_timeout);
+  if (connected.ok()) {
+    http::ClientRequest sent = request_to_consumer(request);
+    outcome = co_await connection->begin_stream(std::move(sent), config_.timeout);
+  } else {
+    outcome.error.message = connected.error().message;
+  }
+  if (!outcome.ok) {
+    permit.failure();
+    co_return refuse(answer_failure(outcome.error));
+  }
+  settle(permit, outcome.response.status);
+  http::Response head = response_of(std::move(outcome.response));
+  if (head.status != 200) {
+    while (const auto piece = co_await connection->read_piece(config_.timeout)) head.body += *piece;
+    co_return refuse(std::move(head));
+  }
+  http::Stream stream = [connection, silence = config_.stream_silence](http::StreamWriter& writer) {
+    return relay(connection, silence, writer);
+  };
+  co_return std::pair(std::move(head), std::move(stream));
+}
+
+void QueryProxy::close_streams() {
+  closing_ = true;
+  for (const auto& stream : streams_) {
+    if (const auto connection = stream.lock()) connection->close();
+  }
 }
 
 asio::awaitable<http::ClientConnection::Outcome> QueryProxy::exchange(
     const http::Request& request) {
-  if (!idle_.empty()) {
+  const bool may_repeat = request.method == "GET" || request.method == "HEAD";
+  if (may_repeat && !idle_.empty()) {
     std::unique_ptr<http::ClientConnection> connection = std::move(idle_.back());
     idle_.pop_back();
     http::ClientRequest first = request_to_consumer(request);

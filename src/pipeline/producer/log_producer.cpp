@@ -8,6 +8,7 @@
 
 #include "common/base/random.hpp"
 #include "common/service/service.hpp"
+#include "pipeline/admin/admin_guard.hpp"
 #include "pipeline/admin/breakers.hpp"
 #include "pipeline/ingest/apis.hpp"
 #include "pipeline/ingest/ingest_reader.hpp"
@@ -153,6 +154,7 @@ LogProducer::~LogProducer() = default;
 
 Result<std::unique_ptr<LogProducer>> LogProducer::create(LogProducerConfig config,
                                                          const Clock& clock) {
+  if (auto good = AdminGuard::check_token(config.service.admin_token); !good) return good.error();
   auto properties = parse_properties(config.kafka_properties);
   if (!properties.ok()) return properties.error();
   kafka::ProducerConfig& kafka = config.publisher.kafka;

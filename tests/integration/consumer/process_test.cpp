@@ -1,136 +1,21 @@
-// The log-consumer as a process, between a mock Kafka, a real PostgreSQL and a real Redis. Whatever
-// is killed, and when: in the end each record is a row once, or a dead letter once.
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
+// Whatever is killed, and when: in the end each record is a row once, or a dead letter once.
 
 #include <atomic>
-#include <cstdlib>
-#include <nlohmann/json.hpp>
+#include <map>
 #include <thread>
 
 #include "common/base/random.hpp"
-#include "common/http/curl_client.hpp"
-#include "common/postgres/connection.hpp"
-#include "common/redis/connection.hpp"
-#include "events.hpp"
-#include "mock_kafka.hpp"
-#include "support/postgres_server.hpp"
-#include "support/redis_server.hpp"
+#include "process_fixture.hpp"
 
 namespace stormlog {
 namespace {
 
 using namespace std::chrono_literals;
 using test::eventually;
+using test::kLong;
 using testing::HasSubstr;
 
-constexpr int kPartitions = 4;
-constexpr auto kLong = 60s;
-
-class Consumer : public testing::Test {
- protected:
-  static void SetUpTestSuite() { postgres_ = std::make_unique<test::PostgresServer>(); }
-  static void TearDownTestSuite() { postgres_.reset(); }
-
-  void SetUp() override {
-    ASSERT_TRUE(
-        db().script("DROP TABLE IF EXISTS logs, consumer_offsets, dead_letters, schema_migrations")
-            .ok());
-  }
-  void TearDown() override {
-    // What the services said helps only where something went wrong.
-    if (HasFailure()) std::system(("cat " + (folder_.path() / "log").string()).c_str());
-  }
-
-  static postgres::Connection db() {
-    postgres::ConnectOptions options;
-    options.conninfo = postgres_->conninfo();
-    return std::move(*postgres::Connection::connect(options));
-  }
-  static std::int64_t number(const std::string& sql) {
-    postgres::ConnectOptions options;
-    options.conninfo = postgres_->conninfo();
-    Result<postgres::Connection> connection = postgres::Connection::connect(options);
-    if (!connection) return -1;
-    const Result<postgres::Rows> rows = connection->query(sql);
-    return rows.ok() ? rows->integer(0, 0) : -1;
-  }
-  static std::int64_t rows() { return number("SELECT count(*) FROM logs"); }
-
-  struct Process {
-    int port;
-    std::unique_ptr<test::ChildProcess> child;
-    std::string url(const std::string& path) const {
-      return "http://127.0.0.1:" + std::to_string(port) + path;
-    }
-  };
-  Process start(const std::vector<std::string>& more = {}) {
-    Process process{test::free_port(), nullptr};
-    std::vector<std::string> argv = {
-        std::getenv("LOG_CONSUMER"), "--listen=127.0.0.1:" + std::to_string(process.port),
-        "--kafka-brokers=" + kafka_.brokers(), "--group=stormlog", "--group-instance-id=none",
-        // Above the 3 s for which the mock waits for more members.
-        "--session-timeout=4s", "--postgres=" + postgres_->conninfo(), "--redis=" + redis_.url()};
-    argv.insert(argv.end(), more.begin(), more.end());
-    process.child = std::make_unique<test::ChildProcess>(
-        test::ChildProcess::Options{argv, folder_.path() / "log", ""});
-    EXPECT_TRUE(eventually([&] { return get(process.url("/livez")).status == 200; }));
-    return process;
-  }
-  static http::FetchResponse get(const std::string& url) {
-    http::FetchRequest request;
-    request.url = url;
-    const Result<http::FetchResponse> response = http::fetch(request);
-    return response.ok() ? *response : http::FetchResponse{};
-  }
-  static std::string metrics(const Process& process) { return get(process.url("/metrics")).body; }
-  // The sum of the lag, or empty where there is no data.
-  static std::optional<double> lag(const Process& process) {
-    std::optional<double> sum;
-    std::istringstream lines(metrics(process));
-    for (std::string line; std::getline(lines, line);) {
-      if (!line.starts_with("kafka_consumer_lag{")) continue;
-      sum = sum.value_or(0) + std::stod(line.substr(line.rfind(' ') + 1));
-    }
-    return sum;
-  }
-  static bool breaker_is(const Process& process, const std::string& name,
-                         const std::string& state) {
-    const auto breakers =
-        nlohmann::json::parse(get(process.url("/admin/breakers")).body, nullptr, false);
-    if (!breakers.is_object()) return false;
-    for (const auto& breaker : breakers["breakers"]) {
-      if (breaker["name"] == name) return breaker["state"] == state;
-    }
-    return false;
-  }
-  void produce(std::uint32_t from, std::uint32_t to) {
-    for (std::uint32_t i = from; i < to; ++i) {
-      kafka_.produce(static_cast<int>(i % kPartitions), test::stored_event(i));
-    }
-    kafka_.flush();
-  }
-  void expect_exactly(std::int64_t n) {
-    EXPECT_EQ(rows(), n);
-    EXPECT_EQ(number("SELECT count(DISTINCT attributes->>'seq') FROM logs"), n);
-    EXPECT_EQ(number("SELECT sum(next_offset) FROM consumer_offsets"), n);
-  }
-  static void stop(Process& process) {
-    process.child->signal(SIGTERM);
-    const std::optional<int> status = process.child->wait(kLong);
-    ASSERT_TRUE(status);
-    EXPECT_TRUE(WIFEXITED(*status) && WEXITSTATUS(*status) == 0) << *status;
-  }
-
-  static std::unique_ptr<test::PostgresServer> postgres_;
-  test::RedisServer redis_;
-  test::MockKafka kafka_{kPartitions};
-  test::TempFolder folder_;
-};
-std::unique_ptr<test::PostgresServer> Consumer::postgres_;
+class Consumer : public test::ConsumerProcess {};
 
 TEST_F(Consumer, KilledAtAnyMomentItNeitherLosesNorDoubles) {
   constexpr std::uint32_t kEvents = 6'000;
@@ -184,12 +69,26 @@ TEST_F(Consumer, PostgresqlKilledInTheMiddleCostsTimeAndNothingElse) {
   EXPECT_TRUE(eventually([&] { return breaker_is(process, "postgresql", "open"); }));
   EXPECT_EQ(get(process.url("/livez")).status, 200);
   EXPECT_EQ(get(process.url("/readyz")).status, 200);
-  // Reads: by id from Redis, saying so; the list not at all.
+  // Reads: from Redis, saying so.
   EXPECT_TRUE(eventually([&] {
     const auto answer = nlohmann::json::parse(get(one).body, nullptr, false);
     return answer.is_object() && answer.value("degraded", false) && answer["source"] == "redis";
   }));
-  const http::FetchResponse list = get(process.url("/api/v1/logs"));
+  const auto page = nlohmann::json::parse(get(process.url("/api/v1/logs?limit=5")).body);
+  ASSERT_EQ(page["logs"].size(), 5u);
+  EXPECT_EQ(page["degraded"], true);
+  EXPECT_EQ(page["source"], "redis");
+  EXPECT_EQ(page["logs"][0]["attributes"]["seq"], 499);
+  const auto second = nlohmann::json::parse(
+      get(process.url("/api/v1/logs?limit=5&cursor=" + std::string(page["next_cursor"]))).body);
+  EXPECT_EQ(second["logs"][0]["attributes"]["seq"], 494);
+  const auto found =
+      nlohmann::json::parse(get(process.url("/api/v1/logs?service=test&attr.seq=123")).body);
+  ASSERT_EQ(found["logs"].size(), 1u);
+  EXPECT_EQ(found["logs"][0]["attributes"]["seq"], 123);
+  EXPECT_THAT(metrics(process), HasSubstr("log_reads_degraded_total"));
+  // What the cache does not have is not known now; an empty list would say that it is not there.
+  const http::FetchResponse list = get(process.url("/api/v1/logs?service=other"));
   EXPECT_EQ(list.status, 503);
   EXPECT_TRUE(list.headers.has("Retry-After"));
   EXPECT_THAT(std::string(list.headers.get("Content-Type")), HasSubstr("application/problem+json"));
