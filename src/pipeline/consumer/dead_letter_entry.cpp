@@ -92,6 +92,9 @@ bool is_stream_id(std::string_view text) {
 }
 
 Result<bool> DeadLetterFilter::read(const std::string& name, const std::string& value) {
+  if (value.find('\0') != std::string::npos) {
+    return Error::permanent(name + " must not hold a NUL character");
+  }
   if (name == "code") {
     code = value;
   } else if (name == "reason") {

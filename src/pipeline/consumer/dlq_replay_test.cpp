@@ -213,6 +213,7 @@ TEST(ReplayRequest, NamesWhatIsWrong) {
   EXPECT_THAT(error(R"({"id":"x"})"), HasSubstr("id must be"));
   EXPECT_THAT(error(R"({"filter":{"partition":-1}})"), HasSubstr("partition must be"));
   EXPECT_THAT(error(R"({"filter":{"colour":"red"}})"), HasSubstr("filter.colour"));
+  EXPECT_THAT(error(R"({"filter":{"reason":"\u0000"}})"), HasSubstr("reason must not hold a NUL"));
   EXPECT_THAT(error(R"({"filter":{"since":"now"}})"), HasSubstr("since must be a time"));
   EXPECT_THAT(error(R"({"all":true})"), HasSubstr("unknown member \"all\""));
   const auto good = ReplayRequest::parse(
