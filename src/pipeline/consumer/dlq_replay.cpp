@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "pipeline/consumer/log_filter.hpp"
@@ -14,22 +15,31 @@ using nlohmann::json;
 
 constexpr const char* kPage = "50";  // letters may be a megabyte each
 
-Result<std::int64_t> read_integer(const std::string& name, const json& value, std::int64_t most) {
+Result<std::int64_t> read_integer(const std::string& name, const json& value, std::int64_t least,
+                                  std::int64_t most) {
   // 5.0 is a whole number, too. Source: JSON Schema, "integer".
-  if (value.is_number() && value >= 1 && value <= most &&
+  if (value.is_number() && value >= least && value <= most &&
       value.get<double>() == std::floor(value.get<double>())) {
     return value.get<std::int64_t>();
   }
-  return Error::permanent(name + " must be a whole number from 1 to " + std::to_string(most));
+  return Error::permanent(name + " must be a whole number from " + std::to_string(least) + " to " +
+                          std::to_string(most));
 }
 
 Result<void> read_filter(const json& value, DeadLetterFilter& filter) {
   if (!value.is_object()) return Error::permanent("filter must be an object");
   for (const auto& [name, member] : value.items()) {
-    if (!member.is_string() && !member.is_number_integer()) {
-      return Error::permanent("filter." + name + " must be text or a whole number");
+    std::string text;
+    if (name == "partition") {
+      const Result<std::int64_t> number =
+          read_integer("filter.partition", member, 0, std::numeric_limits<int>::max());
+      if (!number) return number.error();
+      text = std::to_string(*number);
+    } else if (member.is_string()) {
+      text = member.get<std::string>();
+    } else {
+      return Error::permanent("filter." + name + " must be text");
     }
-    const std::string text = member.is_string() ? member.get<std::string>() : member.dump();
     const Result<bool> known = filter.read(name, text);
     if (!known) return known.error().in("filter");
     if (!*known) {
@@ -71,7 +81,7 @@ Result<void> read_member(const std::string& name, const json& value, ReplayReque
   if (name == "limit" || name == "rate_per_second") {
     const bool limit = name == "limit";
     const Result<std::int64_t> number =
-        read_integer(name, value, limit ? ReplayRequest::kMaxLimit : 100'000);
+        read_integer(name, value, 1, limit ? ReplayRequest::kMaxLimit : 100'000);
     if (!number) return number.error();
     (limit ? request.limit : request.rate_per_second) = *number;
     return {};

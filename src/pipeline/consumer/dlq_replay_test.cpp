@@ -212,6 +212,8 @@ TEST(ReplayRequest, NamesWhatIsWrong) {
   EXPECT_THAT(error(R"({"cursor":"1-0"})"), HasSubstr("cursor"));
   EXPECT_THAT(error(R"({"id":"x"})"), HasSubstr("id must be"));
   EXPECT_THAT(error(R"({"filter":{"partition":-1}})"), HasSubstr("partition must be"));
+  EXPECT_THAT(error(R"({"filter":{"partition":"3"}})"), HasSubstr("partition must be"));
+  EXPECT_THAT(error(R"({"filter":{"reason":3}})"), HasSubstr("filter.reason must be text"));
   EXPECT_THAT(error(R"({"filter":{"colour":"red"}})"), HasSubstr("filter.colour"));
   EXPECT_THAT(error(R"({"filter":{"reason":"\u0000"}})"), HasSubstr("reason must not hold a NUL"));
   EXPECT_THAT(error(R"({"filter":{"since":"now"}})"), HasSubstr("since must be a time"));
