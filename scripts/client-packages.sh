@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Fetches what tests run Stormlog against: for `stormlog proxy` Toxiproxy's clients in three languages, and
-# Toxiproxy itself; for the gateway OpenTelemetry's SDK for Python.
+# Toxiproxy itself; for the gateway OpenTelemetry's SDK for Python, and schemathesis.
 #
 #   scripts/client-packages.sh [--offline]   fetches and builds what is missing
 #   scripts/client-packages.sh --check       exit code 0 if nothing is
 #   scripts/client-packages.sh --where       prints the folder of each part: node, python, go,
-#                                            opentelemetry
+#                                            opentelemetry, schemathesis
 #
-# Pinned, with their checksums, beside the tests: tests/integration/proxy_clients, …/ingest. Kept in
+# Pinned, with their checksums, beside the tests: tests/integration/proxy_clients, …/ingest, …/openapi. Kept in
 # ${XDG_CACHE_HOME:-~/.cache}/stormlog/proxy-clients; a change of a pin makes a new folder there.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -20,6 +20,7 @@ go_fetched=go1.23.12
 
 tests=$root/tests/integration/proxy_clients
 opentelemetry=$root/tests/integration/ingest/python
+openapi=$root/tests/integration/openapi
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/stormlog/proxy-clients
 offline=false mode=fetch
 case ${1:-} in
@@ -37,6 +38,8 @@ folder_of() { # PART
     node) sum=$(cat "$tests"/node/package*.json | sha256sum) ;;
     python) sum=$(sha256sum <"$tests/python/requirements.txt") ;;
     opentelemetry) sum=$(sha256sum <"$opentelemetry/requirements.txt") ;;
+    # Parts of it are built for one version of Python.
+    schemathesis) sum=$({ cat "$openapi/requirements.txt"; python3 --version; uname -m; } | sha256sum) ;;
     # The test of Go is a program that is built here.
     go) sum=$({ cat "$tests"/go/*; uname -m; } | sha256sum) ;;
   esac
@@ -73,6 +76,10 @@ make_opentelemetry() {
   install_python "$1" "$opentelemetry/requirements.txt"
 }
 
+make_schemathesis() {
+  install_python "$1" "$openapi/requirements.txt"
+}
+
 # Puts a Go that is new enough into $go.
 find_go() {
   need go "the client for Go, and Toxiproxy"
@@ -104,7 +111,7 @@ make_go() {
   )
 }
 
-for part in node python go opentelemetry; do
+for part in node python go opentelemetry schemathesis; do
   folder=$(folder_of "$part")
   if [[ $mode == where ]]; then printf '%s\n' "$folder"; fi
   if [[ -d $folder ]]; then continue; fi
