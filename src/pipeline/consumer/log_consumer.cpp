@@ -13,9 +13,11 @@
 #include "pipeline/consumer/consumer_metrics.hpp"
 #include "pipeline/consumer/dlq_relay.hpp"
 #include "pipeline/consumer/ingest.hpp"
+#include "pipeline/consumer/ingest_core.hpp"
 #include "pipeline/consumer/lag_monitor.hpp"
 #include "pipeline/consumer/postgres_store.hpp"
 #include "pipeline/consumer/read_api.hpp"
+#include "pipeline/consumer/redis_spill_log.hpp"
 
 namespace stormlog::pipeline {
 namespace {
@@ -72,9 +74,10 @@ struct LogConsumer::Impl {
               static_cast<std::size_t>(config.query_queue)}),
         reads({postgres_breaker, read_breaker, redis_breaker}, metrics, clock),
         lag(board, service.metrics(), clock),
-        ingest({config.kafka, config.batch}, store, postgres_breaker, board, metrics, clock,
-               {[this](std::vector<LogRow>&& rows) { cache.offer(std::move(rows)); },
-                [this] { dlq.wake(); }}) {
+        spill(redis, redis_options(), config.kafka.topic),
+        core({config.batch, config.drain_rate}, store, spill, config.spill_bytes, postgres_breaker,
+             redis_breaker, metrics, clock, hooks()),
+        ingest(config.kafka, core, board, metrics, clock) {
     for (const auto& breaker : {postgres_breaker, read_breaker, redis_breaker}) {
       registry.add(breaker);
     }
@@ -87,6 +90,14 @@ struct LogConsumer::Impl {
 
   redis::ConnectOptions redis_options() const {
     return {config.redis_timeout, config.redis_timeout};
+  }
+
+  // Spilled rows are cached, too: by id they are found before PostgreSQL has them.
+  IngestCore::Hooks hooks() {
+    return {.on_stored = [this](std::vector<LogRow>&& rows) { cache.offer(std::move(rows)); },
+            .on_spilled = [this](std::vector<LogRow>&& rows) { cache.offer(std::move(rows)); },
+            .on_dead_letters = [this] { dlq.wake(); },
+            .on_positions = [this] { ingest.publish(); }};
   }
 
   // Stops the ingest while queries are still answered.
@@ -116,6 +127,8 @@ struct LogConsumer::Impl {
   QueryPool pool;
   ReadService reads;
   LagMonitor lag;
+  RedisSpillLog spill;
+  IngestCore core;
   Ingest ingest;
 };
 

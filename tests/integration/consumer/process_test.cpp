@@ -107,6 +107,21 @@ class Consumer : public testing::Test {
     }
     return false;
   }
+  // Records in the streams of cache-only mode; -1 while Redis is away.
+  std::int64_t spilled() {
+    redis::Client client(*redis::Url::parse(redis_.url()));
+    std::int64_t sum = 0;
+    for (int partition = 0; partition < kPartitions; ++partition) {
+      const Result<redis::Reply> reply =
+          client.command({"XLEN", "stormlog:spill:logs:" + std::to_string(partition)});
+      if (!reply) return -1;
+      sum += reply->integer;
+    }
+    return sum;
+  }
+  static bool mode_is(const Process& process, const std::string& mode) {
+    return metrics(process).find("consumer_mode{mode=\"" + mode + "\"} 1") != std::string::npos;
+  }
   void produce(std::uint32_t from, std::uint32_t to) {
     for (std::uint32_t i = from; i < to; ++i) {
       kafka_.produce(static_cast<int>(i % kPartitions), test::stored_event(i));
@@ -199,6 +214,86 @@ TEST_F(Consumer, PostgresqlKilledInTheMiddleCostsTimeAndNothingElse) {
   EXPECT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
   EXPECT_TRUE(eventually([&] { return breaker_is(process, "postgresql", "closed"); }));
   expect_exactly(1'000);
+  stop(process);
+}
+
+TEST_F(Consumer, WhatIsSpilledSurvivesWhoeverIsKilled) {
+  produce(0, 400);
+  Process process = start();
+  ASSERT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  EXPECT_TRUE(mode_is(process, "normal"));
+
+  postgres_->kill9();
+  produce(400, 800);
+  ASSERT_TRUE(eventually([&] { return spilled() == 400; }, kLong));
+  EXPECT_TRUE(eventually([&] { return mode_is(process, "cache_only"); }));
+  // Safe, but not stored: it is still lag.
+  EXPECT_TRUE(eventually([&] { return lag(process) == 400.0; }));
+  // Known by id before PostgreSQL has it.
+  const std::string one = process.url("/api/v1/logs/" + test::event_id(500).to_string());
+  EXPECT_TRUE(eventually([&] { return get(one).body.find("\"redis\"") != std::string::npos; }));
+
+  process.child->kill9();
+  produce(800, 1'000);
+  process = start();
+  ASSERT_TRUE(eventually([&] { return spilled() == 600; }, kLong));
+  EXPECT_EQ(lag(process), std::nullopt);  // nobody can tell it what is stored
+
+  redis_.kill9();
+  produce(1'000, 1'100);
+  EXPECT_TRUE(eventually([&] { return mode_is(process, "paused"); }));
+  redis_.start();
+  ASSERT_TRUE(eventually([&] { return spilled() == 700; }, kLong));
+
+  redis_.kill9();
+  process.child->kill9();
+  produce(1'100, 1'200);
+  redis_.start();
+  process = start();
+  ASSERT_TRUE(eventually([&] { return spilled() == 800; }, kLong));
+
+  postgres_->start();
+  EXPECT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  EXPECT_TRUE(eventually([&] { return mode_is(process, "normal"); }));
+  EXPECT_TRUE(breaker_is(process, "postgresql", "closed"));
+  EXPECT_TRUE(eventually([&] { return spilled() == 0; }));
+  expect_exactly(1'200);
+  stop(process);
+}
+
+TEST_F(Consumer, KilledInTheMiddleOfTheDrainAnotherOneGoesOn) {
+  produce(0, 400);
+  Process process = start({"--drain-rate=400", "--batch-rows=50"});
+  ASSERT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  postgres_->kill9();
+  produce(400, 2'000);
+  ASSERT_TRUE(eventually([&] { return spilled() == 1'600; }, kLong));
+  postgres_->start();
+  ASSERT_TRUE(eventually([&] { return rows() > 600; }, kLong));
+  EXPECT_TRUE(mode_is(process, "draining"));
+  process.child->kill9();
+  produce(2'000, 2'100);
+  process = start();
+  EXPECT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  EXPECT_TRUE(eventually([&] { return spilled() == 0; }));
+  expect_exactly(2'100);
+  stop(process);
+}
+
+TEST_F(Consumer, BeyondTheBoundKafkaKeepsTheRest) {
+  produce(0, 400);
+  Process process = start({"--spill-bytes=256KiB", "--batch-rows=100"});
+  ASSERT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  postgres_->kill9();
+  produce(400, 3'400);
+  ASSERT_TRUE(eventually([&] { return spilled() > 0 && mode_is(process, "paused"); }, kLong));
+  const std::int64_t full = spilled();
+  EXPECT_LT(full, 3'000);
+  EXPECT_THAT(metrics(process), HasSubstr("consumer_spill_refused_total{reason=\"full\"}"));
+  postgres_->start();
+  EXPECT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  EXPECT_TRUE(eventually([&] { return spilled() == 0; }));
+  expect_exactly(3'400);
   stop(process);
 }
 
