@@ -224,6 +224,7 @@ TEST_F(IngestCoreTest, StartedWhileTheStoreIsAwayAndWithoutABacklogItGoesOnWhere
   start();
   produce(5);
   ASSERT_TRUE(until_spilled(10));
+  EXPECT_EQ(world.spill.logs[0].begin()->first, 10);
   world.store.down = false;
   ASSERT_TRUE(until_stored(30));
   expect_each_once(15);

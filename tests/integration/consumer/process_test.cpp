@@ -280,6 +280,46 @@ TEST_F(Consumer, KilledInTheMiddleOfTheDrainAnotherOneGoesOn) {
   stop(process);
 }
 
+TEST_F(Consumer, ThoseThatJoinLeaveAndDieTakeOverFromEachOther) {
+  constexpr std::uint32_t kEvents = 8'000;
+  std::thread source([&] {
+    for (std::uint32_t i = 0; i < kEvents; i += 20) {
+      produce(i, i + 20);
+      std::this_thread::sleep_for(60ms);  // the records keep coming through all of it
+    }
+  });
+  const auto has = [](const Process& process, int partitions) {
+    return metrics(process).find("consumer_assigned_partitions " + std::to_string(partitions) +
+                                 "\n") != std::string::npos;
+  };
+  Process first = start();
+  EXPECT_TRUE(eventually([&] { return rows() > 100; }, kLong));
+  Process second = start();
+  EXPECT_TRUE(eventually([&] { return has(first, 2) && has(second, 2); }, kLong));
+  first.child->kill9();
+  EXPECT_TRUE(eventually([&] { return has(second, 4); }, kLong));
+  Process third = start();
+  EXPECT_TRUE(eventually([&] { return has(second, 2) && has(third, 2); }, kLong));
+
+  // The same while PostgreSQL is away.
+  postgres_->kill9();
+  EXPECT_TRUE(eventually([&] { return mode_is(second, "cache_only"); }, kLong));
+  EXPECT_TRUE(eventually([&] { return mode_is(third, "cache_only"); }, kLong));
+  stop(second);
+  EXPECT_TRUE(eventually([&] { return has(third, 4); }, kLong));
+  const std::int64_t before = spilled();
+  EXPECT_TRUE(eventually([&] { return spilled() > before + 100; }, kLong));
+  Process fourth = start();
+  EXPECT_TRUE(eventually([&] { return has(third, 2) && has(fourth, 2); }, kLong));
+  third.child->kill9();
+  postgres_->start();
+  source.join();
+  EXPECT_TRUE(eventually([&] { return rows() == kEvents && lag(fourth) == 0.0; }, kLong));
+  EXPECT_TRUE(eventually([&] { return spilled() == 0; }));
+  expect_exactly(kEvents);
+  stop(fourth);
+}
+
 TEST_F(Consumer, BeyondTheBoundKafkaKeepsTheRest) {
   produce(0, 400);
   Process process = start({"--spill-bytes=256KiB", "--batch-rows=100"});
@@ -330,7 +370,10 @@ TEST_F(Consumer, PoisonGoesToTheDeadLettersEvenWhileRedisIsAway) {
   EXPECT_EQ(by_code["decode"]["payload"], "not an event");
   EXPECT_EQ(by_code["decode"]["id"], "018f2f0e-0000-7000-8000-000000000000");
   EXPECT_THAT(by_code["decode"]["reason"], HasSubstr("stored form"));
-  EXPECT_EQ(client.command({"EXISTS", "stormlog:dlq-marks:logs"})->integer, 0);
+  // The marks go after the rows.
+  EXPECT_TRUE(eventually([&] {
+    return client.command({"EXISTS", "stormlog:dlq-marks:logs"})->integer == 0;
+  }));
   stop(process);
 }
 
