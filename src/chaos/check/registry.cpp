@@ -11,11 +11,12 @@ extern const CheckKind kFailFastCheck;
 extern const CheckKind kLatencyCheck;
 extern const CheckKind kErrorRateCheck;
 extern const CheckKind kNoCrashCheck;
+extern const CheckKind kSteadyStateCheck;
 
 const std::vector<const CheckKind*>& check_kinds() {
   static const std::vector<const CheckKind*> kinds = {
       &kNoLossCheck,   &kExactlyOnceCheck, &kOrderedCheck,   &kRecoveredCheck, &kBreakerCheck,
-      &kFailFastCheck, &kLatencyCheck,     &kErrorRateCheck, &kNoCrashCheck,
+      &kFailFastCheck, &kLatencyCheck,     &kErrorRateCheck, &kNoCrashCheck,   &kSteadyStateCheck,
   };
   return kinds;
 }

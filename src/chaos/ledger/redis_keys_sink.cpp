@@ -1,9 +1,10 @@
 #include <algorithm>
 
 #include "chaos/ledger/json_fields.hpp"
-#include "chaos/ledger/redis_scan.hpp"
+#include "chaos/ledger/redis_reader.hpp"
 #include "chaos/ledger/run_mark.hpp"
 #include "chaos/ledger/sinks.hpp"
+#include "common/redis/scan.hpp"
 
 // Reads the JSON texts under all keys that match a pattern. Keys have no order of storage.
 namespace stormlog::chaos {
@@ -25,7 +26,7 @@ class RedisKeysSink final : public Sink {
     Result<redis::Connection> redis = connect_to_read(spec_.connection);
     if (!redis) return redis.error();
     const Result<std::vector<std::string>> keys =
-        scan_keys(*redis, with_run(spec_.source, run.run));
+        redis::scan_keys(*redis, with_run(spec_.source, run.run));
     if (!keys) return keys.error();
     for (std::size_t at = 0; at < keys->size(); at += kPage) {
       std::vector<std::string> words = {"MGET"};

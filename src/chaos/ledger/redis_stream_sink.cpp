@@ -1,7 +1,8 @@
 #include "chaos/ledger/json_fields.hpp"
-#include "chaos/ledger/redis_scan.hpp"
+#include "chaos/ledger/redis_reader.hpp"
 #include "chaos/ledger/run_mark.hpp"
 #include "chaos/ledger/sinks.hpp"
+#include "common/redis/scan.hpp"
 
 // Reads all entries of the streams that match a pattern, stream by stream.
 namespace stormlog::chaos {
@@ -22,7 +23,7 @@ class RedisStreamSink final : public Sink {
     Result<redis::Connection> redis = connect_to_read(spec_.connection);
     if (!redis) return redis.error();
     const Result<std::vector<std::string>> streams =
-        scan_keys(*redis, with_run(spec_.source, run.run));
+        redis::scan_keys(*redis, with_run(spec_.source, run.run));
     if (!streams) return streams.error();
     for (const std::string& stream : *streams) {
       if (Result<void> done = read_stream(*redis, stream, on_event); !done) {

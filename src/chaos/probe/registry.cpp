@@ -5,14 +5,12 @@ namespace stormlog::chaos {
 extern const ProbeKind kHttpProbe;
 extern const ProbeKind kPrometheusProbe;
 extern const ProbeKind kProcessProbe;
+extern const ProbeKind kRedisProbe;
 extern const ProbeKind kSqlProbe;
 
 const std::vector<const ProbeKind*>& probe_kinds() {
   static const std::vector<const ProbeKind*> kinds = {
-      &kHttpProbe,
-      &kPrometheusProbe,
-      &kProcessProbe,
-      &kSqlProbe,
+      &kHttpProbe, &kPrometheusProbe, &kProcessProbe, &kRedisProbe, &kSqlProbe,
   };
   return kinds;
 }

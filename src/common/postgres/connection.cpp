@@ -296,6 +296,44 @@ Result<Rows> Connection::query_prepared(const std::string& name, const Params& p
   return collect();
 }
 
+// The first answer to what was sent.
+Result<Rows> Connection::next_result(std::optional<MonotonicTime> limit) {
+  if (Result<void> flushed = flush(limit); !flushed) return flushed.error();
+  while (PQisBusy(connection_.get()) != 0) {
+    if (Result<void> ready = wait(POLLIN, limit); !ready) return ready.error();
+    if (PQconsumeInput(connection_.get()) != 1) break;
+  }
+  PGresult* result = PQgetResult(connection_.get());
+  if (result == nullptr) return lost(kConnectionLost, one_line(PQerrorMessage(connection_.get())));
+  Rows rows(result);
+  if (PQresultStatus(result) == PGRES_COPY_IN) return rows;
+  const Error error = PQresultStatus(result) == PGRES_FATAL_ERROR
+                          ? result_error(result)
+                          : make_error("PostgreSQL: not a COPY from the client", "42601");
+  (void)collect();
+  return error;
+}
+
+Result<Rows> Connection::copy_in(const std::string& sql, std::string_view data) {
+  if (!usable()) return make_error("PostgreSQL: the connection is closed", kConnectionLost);
+  if (PQsendQuery(connection_.get(), sql.c_str()) != 1) {
+    return lost(kConnectionLost, one_line(PQerrorMessage(connection_.get())));
+  }
+  const Result<Rows> ready = next_result(deadline());
+  if (!ready) return ready.error();
+  // In pieces, each sent before the next: libpq would keep a copy of it all.
+  constexpr std::size_t kPiece = 256 * 1024;
+  for (std::size_t at = 0; at < data.size();) {
+    const std::string_view piece = data.substr(at, kPiece);
+    const int put = PQputCopyData(connection_.get(), piece.data(), static_cast<int>(piece.size()));
+    if (put < 0) break;  // collect() finds the reason
+    if (put > 0) at += piece.size();
+    if (Result<void> flushed = flush(deadline()); !flushed) return flushed.error();
+  }
+  (void)PQputCopyEnd(connection_.get(), nullptr);
+  return collect();
+}
+
 Result<void> Connection::stream(const std::string& sql, const Params& params,
                                 const std::function<bool(const Rows&)>& on_row) {
   if (Result<void> sent = send(nullptr, sql, params); !sent) return sent.error();

@@ -85,6 +85,10 @@ class Connection {
                        const std::vector<unsigned>& types = {});
   Result<Rows> query_prepared(const std::string& name, const Params& params);
 
+  // COPY … FROM STDIN with these data; the answer tells how many rows. After an error that the
+  // server told, the connection stays good.
+  Result<Rows> copy_in(const std::string& sql, std::string_view data);
+
   // Calls `on_row` for each row as it arrives, without holding them all; the Rows it gets has one.
   // Return false to stop: the statement is cancelled. The limit is on the silence between rows.
   Result<void> stream(const std::string& sql, const Params& params,
@@ -106,6 +110,7 @@ class Connection {
   Result<void> flush(std::optional<MonotonicTime> deadline);
   Result<void> send(const std::string* name, const std::string& sql, const Params& params);
   Result<Rows> collect();
+  Result<Rows> next_result(std::optional<MonotonicTime> deadline);
   Error lost(std::string_view sqlstate, const std::string& what);
 
   std::unique_ptr<pg_conn, Finish> connection_;

@@ -46,6 +46,56 @@ void store(char* out, std::uint64_t value, int width) {
   }
 }
 
+void put(std::string& bytes, std::uint64_t value, int width) {
+  char buffer[8];
+  store(buffer, value, width);
+  bytes.append(buffer, static_cast<std::size_t>(width));
+}
+
+// Each value is its length and its bytes, in arrays as in rows of COPY.
+void put_null(std::string& bytes) {
+  put(bytes, 0xFFFFFFFF, 4);
+}
+
+void put_bool(std::string& bytes, Element element, bool value) {
+  assert(element == Element::boolean);
+  (void)element;
+  put(bytes, 1, 4);
+  put(bytes, value ? 1 : 0, 1);
+}
+
+void put_int(std::string& bytes, Element element, std::int64_t value) {
+  const int width = element == Element::int2 ? 2 : element == Element::int4 ? 4 : 8;
+  put(bytes, static_cast<std::uint64_t>(width), 4);
+  put(bytes, static_cast<std::uint64_t>(value), width);
+}
+
+void put_text(std::string& bytes, std::string_view value) {
+  put(bytes, value.size(), 4);
+  bytes.append(value);
+}
+
+void put_jsonb(std::string& bytes, Element element, std::string_view json) {
+  assert(element == Element::jsonb);
+  (void)element;
+  put(bytes, json.size() + 1, 4);
+  put(bytes, 1, 1);  // the version of jsonb's binary form
+  bytes.append(json);
+}
+
+void put_uuid(std::string& bytes, Element element, const std::uint8_t* bytes16) {
+  assert(element == Element::uuid);
+  (void)element;
+  put_text(bytes, {reinterpret_cast<const char*>(bytes16), 16});
+}
+
+void put_timestamp(std::string& bytes, Element element, std::int64_t unix_us) {
+  assert(element == Element::timestamptz);
+  (void)element;
+  put(bytes, 8, 4);
+  put(bytes, static_cast<std::uint64_t>(unix_us - kPostgresEpochUs), 8);
+}
+
 }  // namespace
 
 BinaryArray::BinaryArray(Element element) : element_(element) {
@@ -56,57 +106,39 @@ void BinaryArray::header() {
   bytes_.assign(kHeaderBytes, '\0');
 }
 
-void BinaryArray::put(std::uint64_t value, int width) {
-  char buffer[8];
-  store(buffer, value, width);
-  bytes_.append(buffer, static_cast<std::size_t>(width));
-}
-
 void BinaryArray::add_null() {
-  put(0xFFFFFFFF, 4);
+  put_null(bytes_);
   has_null_ = true;
   ++count_;
 }
 
 void BinaryArray::add_bool(bool value) {
-  assert(element_ == Element::boolean);
-  put(1, 4);
-  put(value ? 1 : 0, 1);
+  put_bool(bytes_, element_, value);
   ++count_;
 }
 
 void BinaryArray::add_int(std::int64_t value) {
-  const int width = element_ == Element::int2 ? 2 : element_ == Element::int4 ? 4 : 8;
-  put(static_cast<std::uint64_t>(width), 4);
-  put(static_cast<std::uint64_t>(value), width);
+  put_int(bytes_, element_, value);
   ++count_;
 }
 
 void BinaryArray::add_text(std::string_view value) {
-  put(value.size(), 4);
-  bytes_.append(value);
+  put_text(bytes_, value);
   ++count_;
 }
 
 void BinaryArray::add_jsonb(std::string_view json) {
-  assert(element_ == Element::jsonb);
-  put(json.size() + 1, 4);
-  put(1, 1);  // the version of jsonb's binary form
-  bytes_.append(json);
+  put_jsonb(bytes_, element_, json);
   ++count_;
 }
 
 void BinaryArray::add_uuid(const std::uint8_t* bytes16) {
-  assert(element_ == Element::uuid);
-  put(16, 4);
-  bytes_.append(reinterpret_cast<const char*>(bytes16), 16);
+  put_uuid(bytes_, element_, bytes16);
   ++count_;
 }
 
 void BinaryArray::add_timestamp(std::int64_t unix_us) {
-  assert(element_ == Element::timestamptz);
-  put(8, 4);
-  put(static_cast<std::uint64_t>(unix_us - kPostgresEpochUs), 8);
+  put_timestamp(bytes_, element_, unix_us);
   ++count_;
 }
 
@@ -123,6 +155,62 @@ Param BinaryArray::take() {
   count_ = 0;
   has_null_ = false;
   return param;
+}
+
+CopyRows::CopyRows(std::vector<Element> columns) : columns_(std::move(columns)) {
+  column_ = columns_.size();
+}
+
+void CopyRows::begin_row() {
+  assert(column_ == columns_.size());
+  if (bytes_.empty()) {
+    bytes_.append("PGCOPY\n\377\r\n\0", 11);
+    put(bytes_, 0, 4);  // flags
+    put(bytes_, 0, 4);  // no more of a head
+  }
+  put(bytes_, columns_.size(), 2);
+  column_ = 0;
+}
+
+Element CopyRows::next() {
+  assert(column_ < columns_.size());
+  return columns_[column_++];
+}
+
+void CopyRows::add_null() {
+  (void)next();
+  put_null(bytes_);
+}
+
+void CopyRows::add_bool(bool value) {
+  put_bool(bytes_, next(), value);
+}
+
+void CopyRows::add_int(std::int64_t value) {
+  put_int(bytes_, next(), value);
+}
+
+void CopyRows::add_text(std::string_view value) {
+  (void)next();
+  put_text(bytes_, value);
+}
+
+void CopyRows::add_jsonb(std::string_view json) {
+  put_jsonb(bytes_, next(), json);
+}
+
+void CopyRows::add_uuid(const std::uint8_t* bytes16) {
+  put_uuid(bytes_, next(), bytes16);
+}
+
+void CopyRows::add_timestamp(std::int64_t unix_us) {
+  put_timestamp(bytes_, next(), unix_us);
+}
+
+std::string CopyRows::take() {
+  assert(column_ == columns_.size());
+  put(bytes_, 0xFFFF, 2);
+  return std::exchange(bytes_, {});
 }
 
 }  // namespace stormlog::postgres

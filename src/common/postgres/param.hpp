@@ -61,12 +61,40 @@ class BinaryArray {
 
  private:
   void header();
-  void put(std::uint64_t value, int width);
 
   Element element_;
   std::string bytes_;
   std::int32_t count_ = 0;
   bool has_null_ = false;
+};
+
+// Rows in the binary form of COPY … FROM STDIN (FORMAT binary): begin_row(), then one add for each
+// column in their order.
+//
+// Threads: caller synchronises.
+// Source:  PostgreSQL's manual, COPY, "Binary Format".
+class CopyRows {
+ public:
+  explicit CopyRows(std::vector<Element> columns);
+
+  void begin_row();
+  void add_null();
+  void add_bool(bool value);
+  void add_int(std::int64_t value);
+  void add_text(std::string_view value);
+  void add_jsonb(std::string_view json);
+  void add_uuid(const std::uint8_t* bytes16);
+  void add_timestamp(std::int64_t unix_us);
+
+  // With its head and its end; empty afterwards.
+  std::string take();
+
+ private:
+  Element next();
+
+  std::vector<Element> columns_;
+  std::size_t column_ = 0;
+  std::string bytes_;
 };
 
 }  // namespace stormlog::postgres

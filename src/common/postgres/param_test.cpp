@@ -78,6 +78,41 @@ TEST(BinaryArray, MarksTheVersionOfJsonb) {
             "7b7d");
 }
 
+TEST(CopyRows, HasAHeadRowsAndAnEnd) {
+  CopyRows rows({Element::int2, Element::text, Element::boolean});
+  rows.begin_row();
+  rows.add_int(7);
+  rows.add_text("ab");
+  rows.add_null();
+  rows.begin_row();
+  rows.add_int(-1);
+  rows.add_null();
+  rows.add_bool(true);
+  const std::string head =
+      "5047434f50590aff0d0a00"
+      "00000000"
+      "00000000";
+  EXPECT_EQ(hex(rows.take()), head +
+                                  "0003"
+                                  "00000002"
+                                  "0007"
+                                  "00000002"
+                                  "6162"
+                                  "ffffffff"
+                                  "0003"
+                                  "00000002"
+                                  "ffff"
+                                  "ffffffff"
+                                  "00000001"
+                                  "01"
+                                  "ffff");
+  rows.begin_row();
+  rows.add_int(7);
+  rows.add_null();
+  rows.add_null();
+  EXPECT_EQ(hex(rows.take()).substr(0, head.size()), head);
+}
+
 TEST(Param, TakesTextNumbersTruthAndNull) {
   const Params params = {"a", 7, true, std::nullopt, std::string("b")};
   EXPECT_EQ(params[0].value, "a");

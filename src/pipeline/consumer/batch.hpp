@@ -43,6 +43,9 @@ struct PartitionBatch {
   std::vector<DeadLetter> dead;
   std::size_t bytes = 0;
 
+  // In the order of their offsets; `next` is the caller's.
+  void add(LogRow&& row);
+  void add(DeadLetter&& letter);
   // Cuts it before rows[at] into two that follow each other. Needs 0 < at < rows.size().
   std::pair<PartitionBatch, PartitionBatch> split(std::size_t at) &&;
 };

@@ -17,6 +17,18 @@ telemetry::Counter writes(telemetry::Metrics& metrics, const char* result) {
                          {{"result", result}});
 }
 
+telemetry::Gauge mode(telemetry::Metrics& metrics, const char* mode) {
+  return metrics.gauge("consumer_mode",
+                       "1 for the mode that holds: normal; cache_only: what is read goes to Redis; "
+                       "paused: Kafka keeps it; draining: from Redis to PostgreSQL",
+                       {{"mode", mode}});
+}
+
+telemetry::Counter refused(telemetry::Metrics& metrics, const char* reason) {
+  return metrics.counter("consumer_spill_refused_total",
+                         "Records that Redis did not take; Kafka keeps them", {{"reason", reason}});
+}
+
 }  // namespace
 
 ConsumerMetrics::ConsumerMetrics(telemetry::Metrics& m)
@@ -37,6 +49,21 @@ ConsumerMetrics::ConsumerMetrics(telemetry::Metrics& m)
       offset_resets(m.counter("consumer_offset_resets_total",
                               "Partitions found shorter than what was stored of them")),
       client_rebuilds(m.counter("kafka_client_rebuilds_total", "Kafka clients made anew")),
+      mode_normal(mode(m, "normal")),
+      mode_cache_only(mode(m, "cache_only")),
+      mode_paused(mode(m, "paused")),
+      mode_draining(mode(m, "draining")),
+      spilled(m.counter("consumer_spilled_total", "Records appended to Redis in cache-only mode")),
+      spilled_bytes(m.counter("consumer_spilled_bytes_total", "Payload of those records")),
+      spill_refused_full(refused(m, "full")),
+      spill_refused_redis(refused(m, "redis")),
+      spill_drained(
+          m.counter("consumer_spill_drained_total", "Records moved on from Redis to PostgreSQL")),
+      spill_backlog_records(m.gauge("consumer_spill_backlog_records",
+                                    "Records in Redis, of this instance's partitions")),
+      spill_backlog_bytes(m.gauge("consumer_spill_backlog_bytes", "What they take in Redis")),
+      redis_spill_append_seconds(redis_op(m, "spill_append")),
+      redis_spill_read_seconds(redis_op(m, "spill_read")),
       redis_set_seconds(redis_op(m, "cache_set")),
       redis_get_seconds(redis_op(m, "cache_get")),
       redis_dlq_seconds(redis_op(m, "dlq_add")),

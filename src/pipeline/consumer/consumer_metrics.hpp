@@ -21,6 +21,20 @@ struct ConsumerMetrics {
   telemetry::Counter offset_resets;
   telemetry::Counter client_rebuilds;
 
+  telemetry::Gauge mode_normal;  // 1 in the mode that holds, 0 in the others
+  telemetry::Gauge mode_cache_only;
+  telemetry::Gauge mode_paused;
+  telemetry::Gauge mode_draining;
+  telemetry::Counter spilled;
+  telemetry::Counter spilled_bytes;
+  telemetry::Counter spill_refused_full;   // beyond the bound, or Redis out of memory
+  telemetry::Counter spill_refused_redis;  // Redis away
+  telemetry::Counter spill_drained;
+  telemetry::Gauge spill_backlog_records;
+  telemetry::Gauge spill_backlog_bytes;
+
+  telemetry::HistogramMetric redis_spill_append_seconds;
+  telemetry::HistogramMetric redis_spill_read_seconds;
   telemetry::HistogramMetric redis_set_seconds;
   telemetry::HistogramMetric redis_get_seconds;
   telemetry::HistogramMetric redis_dlq_seconds;

@@ -45,8 +45,10 @@ void add_log_consumer_options(OptionTable& options, LogConsumerConfig& config) {
   options.add("postgres-timeout", &config.postgres_timeout,
               {milliseconds(50), milliseconds(120'000)},
               "Limit on one statement of the ingest; beyond it PostgreSQL counts as away.");
-  options.add("redis", &config.redis, "URL", "Redis, for the cache and the dead letters.").secret =
-      true;
+  options
+      .add("redis", &config.redis, "URL",
+           "Redis, for the cache, the dead letters, and what is spilled.")
+      .secret = true;
   options.add("redis-timeout", &config.redis_timeout, {milliseconds(10), milliseconds(60'000)},
               "Limit on connecting to Redis and on each of its answers.");
   options.add("batch-rows", &config.batch_rows, {1, 100'000},
@@ -61,6 +63,13 @@ void add_log_consumer_options(OptionTable& options, LogConsumerConfig& config) {
   options.add_bytes("cache-bytes", &config.cache_bytes, {0, 1ULL << 40},
                     "Most that the cache may take in Redis, about; what comes beyond is not "
                     "cached. 0 switches the cache off. Leave room for the dead letters.");
+  options.add_bytes("spill-bytes", &config.spill_bytes, {0, 1ULL << 40},
+                    "While PostgreSQL is away records go to Redis, at most so much of it for the "
+                    "partitions of this instance; beyond it Kafka keeps them. 0 switches it off. "
+                    "Leave room for the cache and the dead letters.");
+  options.add("drain-rate", &config.drain_rate, {1, 10'000'000},
+              "Records per second that go from Redis to PostgreSQL when it is back. Raising it "
+              "shortens the recovery and leaves less of PostgreSQL for queries meanwhile.");
   options.add("query-threads", &config.query_threads, {1, 64},
               "Queries at once; each has a connection to PostgreSQL of its own.");
   options.add("query-queue", &config.query_queue, {1, 100'000},

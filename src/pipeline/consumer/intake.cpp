@@ -13,48 +13,66 @@ void Intake::revoke(const std::vector<int>& partitions) {
   for (const int partition : partitions) partitions_.erase(partition);
 }
 
-void Intake::position(int partition, std::int64_t stored, std::int64_t read_from) {
+Intake::Partition* Intake::place(int partition, Lane lane, std::int64_t base,
+                                 std::int64_t expected) {
   const auto found = partitions_.find(partition);
-  if (found == partitions_.end()) return;
+  if (found == partitions_.end()) return nullptr;
+  const std::optional<std::int64_t> stored = found->second.stored;
   found->second = Partition{};
-  found->second.positioned = true;
+  found->second.lane = lane;
   found->second.stored = stored;
-  found->second.expected = read_from;
+  found->second.base = base;
+  found->second.expected = expected;
+  return &found->second;
+}
+
+void Intake::position(int partition, std::int64_t stored, std::int64_t read_from) {
+  if (Partition* placed = place(partition, Lane::store, stored, read_from)) placed->stored = stored;
+}
+
+void Intake::position_drain(int partition, std::int64_t stored, std::int64_t read_from) {
+  if (Partition* placed = place(partition, Lane::drain, stored, read_from)) placed->stored = stored;
+}
+
+void Intake::position_spill(int partition, std::int64_t read_from) {
+  place(partition, Lane::spill, read_from, read_from);
 }
 
 void Intake::unposition(int partition) {
-  const auto found = partitions_.find(partition);
-  if (found == partitions_.end()) return;
-  const std::optional<std::int64_t> stored = found->second.stored;
-  found->second = Partition{};
-  found->second.stored = stored;
+  place(partition, Lane::none, 0, 0);
 }
 
 void Intake::unposition_all() {
-  for (const int partition : positioned()) unposition(partition);
+  for (const int partition : assigned()) unposition(partition);
   first_at_.reset();
   full_ = false;
 }
 
-std::vector<int> Intake::unpositioned() const {
+std::vector<int> Intake::assigned() const {
+  std::vector<int> numbers;
+  for (const auto& [number, partition] : partitions_) numbers.push_back(number);
+  return numbers;
+}
+
+std::vector<int> Intake::in(Lane lane) const {
   std::vector<int> numbers;
   for (const auto& [number, partition] : partitions_) {
-    if (!partition.positioned) numbers.push_back(number);
+    if (partition.lane == lane) numbers.push_back(number);
   }
   return numbers;
 }
 
-std::vector<int> Intake::positioned() const {
-  std::vector<int> numbers;
-  for (const auto& [number, partition] : partitions_) {
-    if (partition.positioned) numbers.push_back(number);
-  }
-  return numbers;
+Lane Intake::lane(int partition) const {
+  const auto found = partitions_.find(partition);
+  return found == partitions_.end() ? Lane::none : found->second.lane;
 }
 
 Intake::Verdict Intake::offer(int partition, std::int64_t offset) {
   const auto found = partitions_.find(partition);
-  if (found == partitions_.end() || !found->second.positioned) return Verdict::foreign;
+  if (found == partitions_.end()) return Verdict::foreign;
+  if (found->second.lane != Lane::store && found->second.lane != Lane::spill) {
+    return Verdict::foreign;
+  }
   Partition& state = found->second;
   if (offset < state.expected) return Verdict::repeated;
   if (state.gap_seen == offset) state.has_gaps = true;
@@ -72,10 +90,8 @@ std::int64_t Intake::expected(int partition) const {
   return found->second.expected;
 }
 
-void Intake::touch(Partition& partition, std::int64_t offset, std::size_t bytes,
-                   MonotonicTime now) {
+void Intake::touch(Partition& partition, std::int64_t offset, MonotonicTime now) {
   partition.expected = offset + 1;
-  partition.batch.bytes += bytes;
   if (!first_at_) first_at_ = now;
   if (partition.batch.rows.size() + partition.batch.dead.size() >= limits_.max_rows ||
       partition.batch.bytes >= limits_.max_bytes) {
@@ -86,17 +102,15 @@ void Intake::touch(Partition& partition, std::int64_t offset, std::size_t bytes,
 void Intake::add(LogRow&& row, MonotonicTime now) {
   Partition& partition = partitions_.at(row.partition);
   const std::int64_t offset = row.offset;
-  const std::size_t bytes = row.payload.size();
-  partition.batch.rows.push_back(std::move(row));
-  touch(partition, offset, bytes, now);
+  partition.batch.add(std::move(row));
+  touch(partition, offset, now);
 }
 
 void Intake::add(DeadLetter&& letter, MonotonicTime now) {
   Partition& partition = partitions_.at(letter.partition);
   const std::int64_t offset = letter.offset;
-  const std::size_t bytes = letter.payload.size();
-  partition.batch.dead.push_back(std::move(letter));
-  touch(partition, offset, bytes, now);
+  partition.batch.add(std::move(letter));
+  touch(partition, offset, now);
 }
 
 std::optional<MonotonicTime> Intake::due() const {
@@ -119,7 +133,7 @@ std::vector<PartitionBatch> Intake::take() {
     PartitionBatch batch = std::move(partition.batch);
     partition.batch = PartitionBatch{};
     batch.partition = number;
-    batch.expected = partition.stored.value_or(0);
+    batch.expected = partition.base;
     batch.next = partition.expected;
     batches.push_back(std::move(batch));
   }
@@ -130,7 +144,20 @@ std::vector<PartitionBatch> Intake::take() {
 
 void Intake::stored(int partition, std::int64_t next) {
   const auto found = partitions_.find(partition);
-  if (found != partitions_.end() && found->second.positioned) found->second.stored = next;
+  if (found == partitions_.end() || found->second.lane == Lane::none) return;
+  found->second.stored = next;
+  found->second.base = next;
+  if (found->second.lane == Lane::drain) found->second.expected = next;
+}
+
+void Intake::spilled(int partition, std::int64_t next) {
+  const auto found = partitions_.find(partition);
+  if (found != partitions_.end() && found->second.lane == Lane::spill) found->second.base = next;
+}
+
+std::optional<std::int64_t> Intake::stored(int partition) const {
+  const auto found = partitions_.find(partition);
+  return found == partitions_.end() ? std::nullopt : found->second.stored;
 }
 
 std::map<int, std::optional<std::int64_t>> Intake::positions() const {
@@ -141,11 +168,21 @@ std::map<int, std::optional<std::int64_t>> Intake::positions() const {
   return all;
 }
 
-Start decide_start(std::int64_t stored, std::int64_t low, std::int64_t high) {
-  if (stored > high) return {low, true, 0};
+bool joins(std::int64_t stored, const std::optional<Backlog>& backlog) {
+  return backlog && backlog->after <= stored;
+}
+
+Start decide_start(std::int64_t stored, std::int64_t low, std::int64_t high,
+                   const std::optional<Backlog>& backlog) {
+  if (joins(stored, backlog)) return {.read_from = stored, .from_backlog = true};
+  if (stored > high) return {.read_from = low, .reset = true};
+  if (stored >= low) return {.read_from = stored};
   // At 0 nothing was ever stored: that the topic has lost its beginning is no loss of ours.
-  if (stored < low) return {low, false, stored == 0 ? 0 : low - stored};
-  return {stored, false, 0};
+  const auto missing = [&](std::int64_t until) { return stored == 0 ? 0 : until - stored; };
+  if (backlog && backlog->offset < low) {
+    return {.read_from = backlog->offset, .from_backlog = true, .missing = missing(backlog->after)};
+  }
+  return {.read_from = low, .missing = missing(low)};
 }
 
 }  // namespace stormlog::pipeline

@@ -11,11 +11,20 @@
 
 namespace stormlog::pipeline {
 
-// The assigned partitions, what of each is stored, and the micro-batches that are being filled.
+// Where the next records of a partition come from and where they go.
+enum class Lane {
+  none,   // nowhere: it is not known where to go on
+  store,  // Kafka → PostgreSQL
+  spill,  // Kafka → Redis, while PostgreSQL is away
+  drain,  // Redis → PostgreSQL; Kafka is not read
+};
+
+// The assigned partitions, the lane of each, what of each is stored, and the micro-batches that are
+// being filled from Kafka.
 //
-// A partition is first unpositioned: nothing of it is taken. position() tells what is stored; from
-// there on records are taken in the order of their offsets. What is buffered can be dropped at any
-// time, because only what is stored counts.
+// A partition is first in no lane: nothing of it is taken. position() and its like tell where to go
+// on; from there on records are taken in the order of their offsets. What is buffered can be
+// dropped at any time, because only what is stored or spilled counts.
 //
 // Threads: caller synchronises.
 class Intake {
@@ -33,11 +42,15 @@ class Intake {
 
   // `stored` is the offset in the database; records are expected from `read_from` on.
   void position(int partition, std::int64_t stored, std::int64_t read_from);
+  void position_drain(int partition, std::int64_t stored, std::int64_t read_from);
+  // What is stored stays as it was last known.
+  void position_spill(int partition, std::int64_t read_from);
   // Drops what is buffered. It needs to be positioned anew.
   void unposition(int partition);
   void unposition_all();
-  std::vector<int> unpositioned() const;
-  std::vector<int> positioned() const;
+  std::vector<int> assigned() const;
+  std::vector<int> in(Lane lane) const;
+  Lane lane(int partition) const;
 
   enum class Verdict {
     take,      // the one that follows: add it
@@ -58,10 +71,14 @@ class Intake {
   std::optional<MonotonicTime> due() const;
   std::size_t buffered() const;
 
-  // All that is buffered, for one transaction.
+  // All that is buffered, for one transaction or one append.
   std::vector<PartitionBatch> take();
-  // After the transaction.
+  // After the transaction; in the drain lane the next record is expected there.
   void stored(int partition, std::int64_t next);
+  // After the append.
+  void spilled(int partition, std::int64_t next);
+  // What the database has of it.
+  std::optional<std::int64_t> stored(int partition) const;
 
   // The next offset to be stored, for each assigned partition, as far as it was last known; empty
   // where it never was. What is really stored is never less.
@@ -69,14 +86,16 @@ class Intake {
 
  private:
   struct Partition {
-    bool positioned = false;
+    Lane lane = Lane::none;
     std::optional<std::int64_t> stored;  // kept when the position is lost
-    std::int64_t expected = 0;           // the next record from Kafka
+    std::int64_t base = 0;               // where the next batch begins
+    std::int64_t expected = 0;           // the next record
     std::optional<std::int64_t> gap_seen;
     bool has_gaps = false;
     PartitionBatch batch;
   };
-  void touch(Partition& partition, std::int64_t offset, std::size_t bytes, MonotonicTime now);
+  Partition* place(int partition, Lane lane, std::int64_t base, std::int64_t expected);
+  void touch(Partition& partition, std::int64_t offset, MonotonicTime now);
 
   Limits limits_;
   std::map<int, Partition> partitions_;
@@ -84,15 +103,28 @@ class Intake {
   bool full_ = false;
 };
 
-// Where to begin, given what the database has and what Kafka has.
+// The first record in Redis that is not stored. `after`: Kafka has none between it and this one.
+struct Backlog {
+  std::int64_t after = 0;
+  std::int64_t offset = 0;
+};
+
+// Where to begin, given what the database, Redis and Kafka have.
 struct Start {
   std::int64_t read_from = 0;
+  bool from_backlog = false;
   bool reset = false;        // the database's offset is beyond Kafka's end: set it to read_from
   std::int64_t missing = 0;  // records that Kafka has deleted before they were stored
 };
 
-// An offset beyond the end means that the topic was made anew or cut: everything it has is read,
-// and what is stored already is recognised by its id. Nothing may be skipped.
-Start decide_start(std::int64_t stored, std::int64_t low, std::int64_t high);
+// Whether the backlog goes on exactly where the store ends.
+bool joins(std::int64_t stored, const std::optional<Backlog>& backlog);
+
+// The backlog first, if it joins. Else Kafka, if it still has what is next: the backlog is passed
+// by. Else whatever comes first; what is missing is told. An offset beyond the end means that the
+// topic was made anew or cut: everything it has is read, and what is stored already is recognised
+// by its id. Nothing may be skipped.
+Start decide_start(std::int64_t stored, std::int64_t low, std::int64_t high,
+                   const std::optional<Backlog>& backlog = std::nullopt);
 
 }  // namespace stormlog::pipeline

@@ -37,7 +37,7 @@ class IntakeTest : public testing::Test {
 TEST_F(IntakeTest, TakesNothingOfAPartitionThatIsNotPositionedOrNotAssigned) {
   EXPECT_EQ(intake.offer(1, 0), Verdict::foreign);
   EXPECT_EQ(intake.offer(7, 0), Verdict::foreign);
-  EXPECT_THAT(intake.unpositioned(), ElementsAre(1));
+  EXPECT_THAT(intake.in(Lane::none), ElementsAre(1));
 }
 
 TEST_F(IntakeTest, ABatchReachesFromWhatIsStoredToBehindItsLastRecord) {
@@ -105,7 +105,7 @@ TEST_F(IntakeTest, DroppedBuffersLoseThePositionButNotWhatIsKnownToBeStored) {
   EXPECT_EQ(intake.buffered(), 0u);
   EXPECT_FALSE(intake.due());
   EXPECT_EQ(intake.offer(0, 101), Verdict::foreign);
-  EXPECT_THAT(intake.unpositioned(), ElementsAre(0, 1));
+  EXPECT_THAT(intake.in(Lane::none), ElementsAre(0, 1));
   EXPECT_EQ(intake.positions().at(0), 100);
   EXPECT_EQ(intake.positions().at(1), std::nullopt);
   intake.position(0, 100, 100);

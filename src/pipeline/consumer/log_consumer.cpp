@@ -14,9 +14,11 @@
 #include "pipeline/consumer/dlq_admin.hpp"
 #include "pipeline/consumer/dlq_relay.hpp"
 #include "pipeline/consumer/ingest.hpp"
+#include "pipeline/consumer/ingest_core.hpp"
 #include "pipeline/consumer/lag_monitor.hpp"
 #include "pipeline/consumer/postgres_store.hpp"
 #include "pipeline/consumer/read_api.hpp"
+#include "pipeline/consumer/redis_spill_log.hpp"
 #include "pipeline/consumer/tail_hub.hpp"
 
 namespace stormlog::pipeline {
@@ -84,9 +86,10 @@ struct LogConsumer::Impl {
         dlq_admin(config.kafka.topic, admin_pool, letter_sender,
                   AdminGuard(config.service.admin_token), redis_breaker, metrics, clock),
         lag(board, service.metrics(), clock),
-        ingest({config.kafka, config.batch}, store, postgres_breaker, board, metrics, clock,
-               {[this](std::vector<LogRow>&& rows) { cache.offer(std::move(rows)); },
-                [this] { dlq.wake(); }}) {
+        spill(redis, redis_options(), config.kafka.topic),
+        core({config.batch, config.drain_rate}, store, spill, config.spill_bytes, postgres_breaker,
+             redis_breaker, metrics, clock, hooks()),
+        ingest(config.kafka, core, board, metrics, clock) {
     for (const auto& breaker : {postgres_breaker, read_breaker, redis_breaker}) {
       registry.add(breaker);
     }
@@ -108,6 +111,7 @@ struct LogConsumer::Impl {
     made.brokers = config.kafka.brokers;
     made.topic = config.kafka.topic;
     made.client_id = config.kafka.client_id + "-replay";
+    made.far_connections = 0;  // people wait for it, and few
     return made;
   }
   TailConfig tail_config() const {
@@ -117,6 +121,13 @@ struct LogConsumer::Impl {
     made.limits.max_behind = config.tail_max_behind;
     made.readers = config.tail_readers;
     return made;
+  }
+  // Spilled rows are cached, too: by id they are found before PostgreSQL has them.
+  IngestCore::Hooks hooks() {
+    return {.on_stored = [this](std::vector<LogRow>&& rows) { cache.offer(std::move(rows)); },
+            .on_spilled = [this](std::vector<LogRow>&& rows) { cache.offer(std::move(rows)); },
+            .on_dead_letters = [this] { dlq.wake(); },
+            .on_positions = [this] { ingest.publish(); }};
   }
 
   // Stops the ingest while queries are still answered.
@@ -151,6 +162,8 @@ struct LogConsumer::Impl {
   QueryPool admin_pool;
   DlqAdmin dlq_admin;
   LagMonitor lag;
+  RedisSpillLog spill;
+  IngestCore core;
   Ingest ingest;
 };
 

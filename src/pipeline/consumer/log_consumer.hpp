@@ -33,6 +33,8 @@ struct LogConsumerConfig {
   std::chrono::milliseconds redis_timeout{500};
   std::chrono::milliseconds cache_ttl{60'000};
   std::uint64_t cache_bytes = 128'000'000;
+  std::uint64_t spill_bytes = 256'000'000;
+  std::int64_t drain_rate = 50'000;
   std::int64_t query_threads = 2;
   std::int64_t query_queue = 64;
   std::chrono::milliseconds query_timeout{5'000};

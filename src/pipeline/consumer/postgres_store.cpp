@@ -23,6 +23,8 @@ constexpr const char* kInsertDead =
     "$5::text[], $6::text[], $7::bytea[], $8::bytea[]) AS u";
 
 constexpr std::size_t kMaxId = 64;
+constexpr const char* kUniqueViolation = "23505";
+constexpr int kInsertsAfterDuplicate = 20;
 
 }  // namespace
 
@@ -35,9 +37,9 @@ Result<void> PostgresStore::ensure() {
     if (Result<void> done = migrate(*made, migrations()); !done) return done;
     migrated_ = true;
   }
-  for (const auto& [name, sql] :
-       {std::pair{"move_offsets", kMoveOffsets}, std::pair{"insert_rows", RowColumns::insert_sql()},
-        std::pair{"insert_dead", kInsertDead}}) {
+  for (const auto& [name, sql] : {std::pair<const char*, std::string>{"move_offsets", kMoveOffsets},
+                                  {"insert_rows", RowColumns::insert_sql()},
+                                  {"insert_dead", kInsertDead}}) {
     if (Result<void> prepared = made->prepare(name, sql); !prepared) {
       // The tables were dropped behind our back: make them anew next time.
       if (prepared.error().code == "42P01") migrated_ = false;
@@ -80,6 +82,19 @@ Result<void> PostgresStore::reset_offset(int partition, std::int64_t from, std::
 
 Result<LogStore::Written> PostgresStore::write(std::span<const PartitionBatch> batches) {
   if (Result<void> up = ensure(); !up) return up.error();
+  if (inserts_left_ > 0) {
+    --inserts_left_;
+    return write_by(&PostgresStore::insert_rows, batches);
+  }
+  Result<Written> written = write_by(&PostgresStore::copy_rows, batches);
+  if (written.ok() || written.error().code != kUniqueViolation) return written;
+  // Where one id is known others are, too: a replay, or a client that tries again.
+  inserts_left_ = kInsertsAfterDuplicate;
+  return write_by(&PostgresStore::insert_rows, batches);
+}
+
+Result<LogStore::Written> PostgresStore::write_by(WriteRows write_rows,
+                                                  std::span<const PartitionBatch> batches) {
   Result<postgres::Transaction> begun = postgres::Transaction::begin(*connection_);
   if (!begun) return begun.error();
   // Offsets first: two writers of one partition wait for each other before they write rows.
@@ -91,7 +106,8 @@ Result<LogStore::Written> PostgresStore::write(std::span<const PartitionBatch> b
   }
   std::int64_t rows = 0;
   for (const PartitionBatch& batch : batches) rows += static_cast<std::int64_t>(batch.rows.size());
-  const Result<std::int64_t> inserted = rows == 0 ? Result<std::int64_t>(0) : insert_rows(batches);
+  const Result<std::int64_t> inserted =
+      rows == 0 ? Result<std::int64_t>(0) : (this->*write_rows)(batches);
   if (!inserted) return inserted.error();
   if (Result<void> dead = insert_dead(batches); !dead) return dead.error();
   if (Result<void> done = begun->commit(); !done) return done.error();
@@ -129,6 +145,16 @@ Result<std::int64_t> PostgresStore::insert_rows(std::span<const PartitionBatch> 
       connection_->query_prepared("insert_rows", columns.take());
   if (!inserted) return inserted.error();
   return inserted->affected();
+}
+
+Result<std::int64_t> PostgresStore::copy_rows(std::span<const PartitionBatch> batches) {
+  RowCopy rows;
+  for (const PartitionBatch& batch : batches) {
+    for (const LogRow& row : batch.rows) rows.add(row);
+  }
+  const Result<postgres::Rows> copied = connection_->copy_in(RowCopy::copy_sql(), rows.take());
+  if (!copied) return copied.error();
+  return copied->affected();
 }
 
 Result<void> PostgresStore::insert_dead(std::span<const PartitionBatch> batches) {

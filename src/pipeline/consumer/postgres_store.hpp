@@ -16,6 +16,9 @@ struct PostgresStoreConfig {
 
 // LogStore over the tables logs, consumer_offsets and dead_letters. Connects when it is needed,
 // anew after an outage, and brings the schema up to date at the first connection.
+//
+// Rows go in by COPY. Where it finds an id that is known already, the transaction is done again
+// with INSERT … ON CONFLICT DO NOTHING, and so are the next ones.
 class PostgresStore final : public LogStore {
  public:
   explicit PostgresStore(PostgresStoreConfig config) : config_(std::move(config)) {}
@@ -27,12 +30,17 @@ class PostgresStore final : public LogStore {
  private:
   Result<void> ensure();
   Result<std::vector<int>> move_offsets(std::span<const PartitionBatch> batches);
+  using WriteRows = Result<std::int64_t> (PostgresStore::*)(std::span<const PartitionBatch>);
+  Result<Written> write_by(WriteRows write_rows, std::span<const PartitionBatch> batches);
+  // Both tell how many rows are new.
+  Result<std::int64_t> copy_rows(std::span<const PartitionBatch> batches);
   Result<std::int64_t> insert_rows(std::span<const PartitionBatch> batches);
   Result<void> insert_dead(std::span<const PartitionBatch> batches);
 
   PostgresStoreConfig config_;
   std::unique_ptr<postgres::Connection> connection_;
   bool migrated_ = false;
+  int inserts_left_ = 0;  // transactions before COPY is tried again
 };
 
 }  // namespace stormlog::pipeline

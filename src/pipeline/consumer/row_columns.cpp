@@ -1,91 +1,136 @@
 #include "pipeline/consumer/row_columns.hpp"
 
+#include <array>
+
 namespace stormlog::pipeline {
 namespace {
 
 using postgres::BinaryArray;
 using postgres::Element;
 
+struct Column {
+  const char* name;
+  const char* type;
+  Element element;
+};
+
+// In the order in which write_row() gives them.
+constexpr std::array<Column, 18> kColumns = {{
+    {"id", "uuid", Element::uuid},
+    {"ts", "timestamptz", Element::timestamptz},
+    {"ts_ns", "bigint", Element::int8},
+    {"observed_ts_ns", "bigint", Element::int8},
+    {"service", "text", Element::text},
+    {"severity_number", "smallint", Element::int2},
+    {"severity_text", "text", Element::text},
+    {"body", "text", Element::text},
+    {"body_is_json", "boolean", Element::boolean},
+    {"trace_id", "text", Element::text},
+    {"span_id", "text", Element::text},
+    {"trace_flags", "smallint", Element::int2},
+    {"event_name", "text", Element::text},
+    {"attributes", "jsonb", Element::jsonb},
+    {"resource", "jsonb", Element::jsonb},
+    {"scope", "jsonb", Element::jsonb},
+    {"kafka_partition", "integer", Element::int4},
+    {"kafka_offset", "bigint", Element::int8},
+}};
+
+std::string names() {
+  std::string list;
+  for (const Column& column : kColumns) {
+    list += (list.empty() ? "" : ", ") + std::string(column.name);
+  }
+  return list;
+}
+
 // timestamptz holds microseconds; the nanoseconds stay beside it. Rounds down, also before 1970.
 std::int64_t to_us(std::int64_t ns) {
   return ns / 1000 - (ns % 1000 < 0 ? 1 : 0);
 }
 
-void add_or_null(BinaryArray& array, const std::string& text) {
+template <typename Out>
+void add_or_null(Out&& out, const std::string& text) {
   if (text.empty()) {
-    array.add_null();
+    out.add_null();
   } else {
-    array.add_text(text);
+    out.add_text(text);
   }
 }
 
-void add_object(BinaryArray& array, const std::string& json) {
-  array.add_jsonb(json.empty() ? std::string_view("{}") : std::string_view(json));
+template <typename Out>
+void add_object(Out&& out, const std::string& json) {
+  out.add_jsonb(json.empty() ? std::string_view("{}") : std::string_view(json));
+}
+
+// `next()` gives where the next column's value goes.
+template <typename Next>
+void write_row(const LogRow& row, Next next) {
+  const EventRecord& event = row.event;
+  next().add_uuid(event.id.bytes.data());
+  next().add_timestamp(to_us(event.timestamp_ns));
+  next().add_int(event.timestamp_ns);
+  next().add_int(event.observed_timestamp_ns);
+  next().add_text(event.service);
+  next().add_int(event.severity_number);
+  next().add_text(event.severity_text);
+  next().add_text(event.body);
+  next().add_bool(event.body_is_json);
+  add_or_null(next(), event.trace_id);
+  add_or_null(next(), event.span_id);
+  next().add_int(event.trace_flags);
+  add_or_null(next(), event.event_name);
+  add_object(next(), event.attributes);
+  add_object(next(), event.resource);
+  add_object(next(), event.scope);
+  next().add_int(row.partition);
+  next().add_int(row.offset);
 }
 
 }  // namespace
 
-RowColumns::RowColumns()
-    : id_(Element::uuid),
-      ts_(Element::timestamptz),
-      ts_ns_(Element::int8),
-      observed_(Element::int8),
-      service_(Element::text),
-      severity_(Element::int2),
-      severity_text_(Element::text),
-      body_(Element::text),
-      body_is_json_(Element::boolean),
-      trace_id_(Element::text),
-      span_id_(Element::text),
-      trace_flags_(Element::int2),
-      event_name_(Element::text),
-      attributes_(Element::jsonb),
-      resource_(Element::jsonb),
-      scope_(Element::jsonb),
-      partition_(Element::int4),
-      offset_(Element::int8) {}
+RowColumns::RowColumns() {
+  for (const Column& column : kColumns) columns_.emplace_back(column.element);
+}
 
-const char* RowColumns::insert_sql() {
-  return "INSERT INTO logs (id, ts, ts_ns, observed_ts_ns, service, severity_number, "
-         "severity_text, body, body_is_json, trace_id, span_id, trace_flags, event_name, "
-         "attributes, resource, scope, kafka_partition, kafka_offset) "
-         "SELECT * FROM UNNEST($1::uuid[], $2::timestamptz[], $3::bigint[], $4::bigint[], "
-         "$5::text[], $6::smallint[], $7::text[], $8::text[], $9::boolean[], $10::text[], "
-         "$11::text[], $12::smallint[], $13::text[], $14::jsonb[], $15::jsonb[], $16::jsonb[], "
-         "$17::integer[], $18::bigint[]) ON CONFLICT (id) DO NOTHING";
+const std::string& RowColumns::insert_sql() {
+  static const std::string kSql = [] {
+    std::string arrays;
+    for (std::size_t i = 0; i < kColumns.size(); ++i) {
+      arrays += (i == 0 ? "$" : ", $") + std::to_string(i + 1) + "::" + kColumns[i].type + "[]";
+    }
+    return "INSERT INTO logs (" + names() + ") SELECT * FROM UNNEST(" + arrays +
+           ") ON CONFLICT (id) DO NOTHING";
+  }();
+  return kSql;
 }
 
 void RowColumns::add(const LogRow& row) {
-  const EventRecord& event = row.event;
-  id_.add_uuid(event.id.bytes.data());
-  ts_.add_timestamp(to_us(event.timestamp_ns));
-  ts_ns_.add_int(event.timestamp_ns);
-  observed_.add_int(event.observed_timestamp_ns);
-  service_.add_text(event.service);
-  severity_.add_int(event.severity_number);
-  severity_text_.add_text(event.severity_text);
-  body_.add_text(event.body);
-  body_is_json_.add_bool(event.body_is_json);
-  add_or_null(trace_id_, event.trace_id);
-  add_or_null(span_id_, event.span_id);
-  trace_flags_.add_int(event.trace_flags);
-  add_or_null(event_name_, event.event_name);
-  add_object(attributes_, event.attributes);
-  add_object(resource_, event.resource);
-  add_object(scope_, event.scope);
-  partition_.add_int(row.partition);
-  offset_.add_int(row.offset);
+  std::size_t column = 0;
+  write_row(row, [&]() -> BinaryArray& { return columns_[column++]; });
 }
 
 postgres::Params RowColumns::take() {
   postgres::Params params;
-  for (BinaryArray* column :
-       {&id_, &ts_, &ts_ns_, &observed_, &service_, &severity_, &severity_text_, &body_,
-        &body_is_json_, &trace_id_, &span_id_, &trace_flags_, &event_name_, &attributes_,
-        &resource_, &scope_, &partition_, &offset_}) {
-    params.push_back(column->take());
-  }
+  for (BinaryArray& column : columns_) params.push_back(column.take());
   return params;
+}
+
+RowCopy::RowCopy()
+    : rows_([] {
+        std::vector<Element> elements;
+        for (const Column& column : kColumns) elements.push_back(column.element);
+        return elements;
+      }()) {}
+
+const std::string& RowCopy::copy_sql() {
+  static const std::string kSql = "COPY logs (" + names() + ") FROM STDIN (FORMAT binary)";
+  return kSql;
+}
+
+void RowCopy::add(const LogRow& row) {
+  rows_.begin_row();
+  write_row(row, [this]() -> postgres::CopyRows& { return rows_; });
 }
 
 }  // namespace stormlog::pipeline

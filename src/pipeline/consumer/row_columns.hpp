@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "common/postgres/param.hpp"
 #include "pipeline/consumer/batch.hpp"
 
@@ -12,15 +15,28 @@ class RowColumns {
  public:
   RowColumns();
 
-  static const char* insert_sql();
+  static const std::string& insert_sql();
   void add(const LogRow& row);
   // One parameter for each column; empty afterwards.
   postgres::Params take();
 
  private:
-  postgres::BinaryArray id_, ts_, ts_ns_, observed_, service_, severity_, severity_text_, body_,
-      body_is_json_, trace_id_, span_id_, trace_flags_, event_name_, attributes_, resource_, scope_,
-      partition_, offset_;
+  std::vector<postgres::BinaryArray> columns_;
+};
+
+// The same columns as the data of a COPY: faster, and an error where an id is known already.
+//
+// Threads: caller synchronises.
+class RowCopy {
+ public:
+  RowCopy();
+
+  static const std::string& copy_sql();
+  void add(const LogRow& row);
+  std::string take() { return rows_.take(); }
+
+ private:
+  postgres::CopyRows rows_;
 };
 
 }  // namespace stormlog::pipeline

@@ -115,6 +115,21 @@ class ConsumerProcess : public testing::Test {
     }
     return false;
   }
+  // Records in the streams of cache-only mode; -1 while Redis is away.
+  std::int64_t spilled() {
+    redis::Client client(*redis::Url::parse(redis_.url()));
+    std::int64_t sum = 0;
+    for (int partition = 0; partition < kPartitions; ++partition) {
+      const Result<redis::Reply> reply =
+          client.command({"XLEN", "stormlog:spill:logs:" + std::to_string(partition)});
+      if (!reply) return -1;
+      sum += reply->integer;
+    }
+    return sum;
+  }
+  static bool mode_is(const Process& process, const std::string& mode) {
+    return metrics(process).find("consumer_mode{mode=\"" + mode + "\"} 1") != std::string::npos;
+  }
   void produce(std::uint32_t from, std::uint32_t to) {
     for (std::uint32_t i = from; i < to; ++i) {
       kafka_.produce(static_cast<int>(i % kPartitions), stored_event(i));

@@ -101,6 +101,126 @@ TEST_F(Consumer, PostgresqlKilledInTheMiddleCostsTimeAndNothingElse) {
   stop(process);
 }
 
+TEST_F(Consumer, WhatIsSpilledSurvivesWhoeverIsKilled) {
+  produce(0, 400);
+  Process process = start();
+  ASSERT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  EXPECT_TRUE(mode_is(process, "normal"));
+
+  postgres_->kill9();
+  produce(400, 800);
+  ASSERT_TRUE(eventually([&] { return spilled() == 400; }, kLong));
+  EXPECT_TRUE(eventually([&] { return mode_is(process, "cache_only"); }));
+  // Safe, but not stored: it is still lag.
+  EXPECT_TRUE(eventually([&] { return lag(process) == 400.0; }));
+  // Known by id before PostgreSQL has it.
+  const std::string one = process.url("/api/v1/logs/" + test::event_id(500).to_string());
+  EXPECT_TRUE(eventually([&] { return get(one).body.find("\"redis\"") != std::string::npos; }));
+
+  process.child->kill9();
+  produce(800, 1'000);
+  process = start();
+  ASSERT_TRUE(eventually([&] { return spilled() == 600; }, kLong));
+  EXPECT_EQ(lag(process), std::nullopt);  // nobody can tell it what is stored
+
+  redis_.kill9();
+  produce(1'000, 1'100);
+  EXPECT_TRUE(eventually([&] { return mode_is(process, "paused"); }));
+  redis_.start();
+  ASSERT_TRUE(eventually([&] { return spilled() == 700; }, kLong));
+
+  redis_.kill9();
+  process.child->kill9();
+  produce(1'100, 1'200);
+  redis_.start();
+  process = start();
+  ASSERT_TRUE(eventually([&] { return spilled() == 800; }, kLong));
+
+  postgres_->start();
+  EXPECT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  EXPECT_TRUE(eventually([&] { return mode_is(process, "normal"); }));
+  EXPECT_TRUE(breaker_is(process, "postgresql", "closed"));
+  EXPECT_TRUE(eventually([&] { return spilled() == 0; }));
+  expect_exactly(1'200);
+  stop(process);
+}
+
+TEST_F(Consumer, KilledInTheMiddleOfTheDrainAnotherOneGoesOn) {
+  produce(0, 400);
+  Process process = start({"--drain-rate=400", "--batch-rows=50"});
+  ASSERT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  postgres_->kill9();
+  produce(400, 2'000);
+  ASSERT_TRUE(eventually([&] { return spilled() == 1'600; }, kLong));
+  postgres_->start();
+  ASSERT_TRUE(eventually([&] { return rows() > 600; }, kLong));
+  EXPECT_TRUE(mode_is(process, "draining"));
+  process.child->kill9();
+  produce(2'000, 2'100);
+  process = start();
+  EXPECT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  EXPECT_TRUE(eventually([&] { return spilled() == 0; }));
+  expect_exactly(2'100);
+  stop(process);
+}
+
+TEST_F(Consumer, ThoseThatJoinLeaveAndDieTakeOverFromEachOther) {
+  constexpr std::uint32_t kEvents = 8'000;
+  std::thread source([&] {
+    for (std::uint32_t i = 0; i < kEvents; i += 20) {
+      produce(i, i + 20);
+      std::this_thread::sleep_for(60ms);  // the records keep coming through all of it
+    }
+  });
+  const auto has = [](const Process& process, int partitions) {
+    return metrics(process).find("consumer_assigned_partitions " + std::to_string(partitions) +
+                                 "\n") != std::string::npos;
+  };
+  Process first = start();
+  EXPECT_TRUE(eventually([&] { return rows() > 100; }, kLong));
+  Process second = start();
+  EXPECT_TRUE(eventually([&] { return has(first, 2) && has(second, 2); }, kLong));
+  first.child->kill9();
+  EXPECT_TRUE(eventually([&] { return has(second, 4); }, kLong));
+  Process third = start();
+  EXPECT_TRUE(eventually([&] { return has(second, 2) && has(third, 2); }, kLong));
+
+  // The same while PostgreSQL is away.
+  postgres_->kill9();
+  EXPECT_TRUE(eventually([&] { return mode_is(second, "cache_only"); }, kLong));
+  EXPECT_TRUE(eventually([&] { return mode_is(third, "cache_only"); }, kLong));
+  stop(second);
+  EXPECT_TRUE(eventually([&] { return has(third, 4); }, kLong));
+  const std::int64_t before = spilled();
+  EXPECT_TRUE(eventually([&] { return spilled() > before + 100; }, kLong));
+  Process fourth = start();
+  EXPECT_TRUE(eventually([&] { return has(third, 2) && has(fourth, 2); }, kLong));
+  third.child->kill9();
+  postgres_->start();
+  source.join();
+  EXPECT_TRUE(eventually([&] { return rows() == kEvents && lag(fourth) == 0.0; }, kLong));
+  EXPECT_TRUE(eventually([&] { return spilled() == 0; }));
+  expect_exactly(kEvents);
+  stop(fourth);
+}
+
+TEST_F(Consumer, BeyondTheBoundKafkaKeepsTheRest) {
+  produce(0, 400);
+  Process process = start({"--spill-bytes=256KiB", "--batch-rows=100"});
+  ASSERT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  postgres_->kill9();
+  produce(400, 3'400);
+  ASSERT_TRUE(eventually([&] { return spilled() > 0 && mode_is(process, "paused"); }, kLong));
+  const std::int64_t full = spilled();
+  EXPECT_LT(full, 3'000);
+  EXPECT_THAT(metrics(process), HasSubstr("consumer_spill_refused_total{reason=\"full\"}"));
+  postgres_->start();
+  EXPECT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  EXPECT_TRUE(eventually([&] { return spilled() == 0; }));
+  expect_exactly(3'400);
+  stop(process);
+}
+
 TEST_F(Consumer, PoisonGoesToTheDeadLettersEvenWhileRedisIsAway) {
   Process process = start();
   ASSERT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
@@ -134,7 +254,10 @@ TEST_F(Consumer, PoisonGoesToTheDeadLettersEvenWhileRedisIsAway) {
   EXPECT_EQ(by_code["decode"]["payload"], "not an event");
   EXPECT_EQ(by_code["decode"]["id"], "018f2f0e-0000-7000-8000-000000000000");
   EXPECT_THAT(by_code["decode"]["reason"], HasSubstr("stored form"));
-  EXPECT_EQ(client.command({"EXISTS", "stormlog:dlq-marks:logs"})->integer, 0);
+  // The marks go after the rows.
+  EXPECT_TRUE(eventually([&] {
+    return client.command({"EXISTS", "stormlog:dlq-marks:logs"})->integer == 0;
+  }));
   stop(process);
 }
 

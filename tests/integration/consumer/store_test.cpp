@@ -120,6 +120,24 @@ TEST_F(Store, WhatIsThereAlreadyIsADuplicate) {
   EXPECT_EQ(count("logs"), 4);
 }
 
+TEST_F(Store, ADuplicateUndoesTheCopyAndNothingIsWrittenTwice) {
+  PostgresStore mine = store();
+  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.write(batch(0, 10)).ok());
+  // One known row in each transaction for a while, then none: COPY is given up and taken up again.
+  std::int64_t next = 10;
+  for (int i = 0; i < 60; ++i, next += 5) {
+    std::vector<PartitionBatch> more = batch(next, next + 5);
+    if (i < 30) more[0].rows[2] = row(3);
+    const Result<LogStore::Written> written = mine.write(more);
+    ASSERT_TRUE(written.ok()) << written.error().message;
+    EXPECT_EQ(written->inserted, i < 30 ? 4 : 5);
+    EXPECT_EQ(written->duplicates, i < 30 ? 1 : 0);
+  }
+  EXPECT_EQ(count("logs"), 10 + 30 * 4 + 30 * 5);
+  EXPECT_EQ(mine.offsets({2})->at(2), next);
+}
+
 TEST_F(Store, AZombieWritesNothing) {
   PostgresStore zombie = store();
   PostgresStore owner = store();

@@ -147,6 +147,36 @@ TEST_F(Postgres, StreamsRowsAndStopsWhenAsked) {
   EXPECT_EQ(db.query("SELECT 7")->integer(0, 0), 7);
 }
 
+TEST_F(Postgres, CopiesRowsInAndStaysUsableAfterOnesThatAreRefused) {
+  using postgres::Element;
+  postgres::Connection db = connect();
+  ASSERT_TRUE(db.script("CREATE TEMP TABLE copied (n integer PRIMARY KEY, t text, j jsonb)").ok());
+  const auto rows = [](int from, int to, const std::string& text = "x") {
+    postgres::CopyRows made({Element::int4, Element::text, Element::jsonb});
+    for (int n = from; n < to; ++n) {
+      made.begin_row();
+      made.add_int(n);
+      made.add_text(text);
+      made.add_jsonb("{}");
+    }
+    return made.take();
+  };
+  const std::string sql = "COPY copied FROM STDIN (FORMAT binary)";
+  // More than any buffer on the way.
+  const Result<postgres::Rows> many = db.copy_in(sql, rows(0, 20'000, std::string(200, 'x')));
+  ASSERT_TRUE(many.ok()) << many.error().message;
+  EXPECT_EQ(many->affected(), 20'000);
+  EXPECT_EQ(db.copy_in(sql, rows(19'999, 20'001)).error().code, "23505");
+  // The server says so early and is sent the rest all the same.
+  EXPECT_EQ(db.copy_in(sql, rows(0, 20'000, std::string(200, 'x'))).error().code, "23505");
+  EXPECT_EQ(db.copy_in(sql, rows(30'000, 30'001, std::string("a\0b", 3))).error().code, "22021");
+  EXPECT_EQ(db.copy_in("COPY nowhere FROM STDIN (FORMAT binary)", rows(0, 1)).error().code,
+            "42P01");
+  EXPECT_EQ(db.copy_in("SELECT 1", rows(0, 1)).error().code, "42601");
+  EXPECT_EQ(failure_of(db.copy_in(sql, "no rows").error()), Failure::data);
+  EXPECT_EQ(db.query("SELECT count(*) FROM copied")->integer(0, 0), 20'000);
+}
+
 TEST_F(Postgres, PreparedStatementsTakeTheirValues) {
   postgres::Connection db = connect();
   ASSERT_TRUE(db.prepare("add", "SELECT $1::int + $2::int").ok());

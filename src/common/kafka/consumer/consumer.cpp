@@ -297,6 +297,27 @@ Result<void> Consumer::commit(const Offsets& next_offsets, std::chrono::millisec
   return {};
 }
 
+Result<Offsets> Consumer::committed(const std::vector<int>& partitions,
+                                    std::chrono::milliseconds timeout) const {
+  Offsets wanted;
+  for (const int partition : partitions) wanted[partition] = RD_KAFKA_OFFSET_INVALID;
+  if (wanted.empty()) return Offsets{};
+  const List list = make_list(config_.topic, wanted);
+  if (const auto code = rd_kafka_committed(client_.get(), list.get(), to_ms(timeout));
+      code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return error_of(code, "committed offsets of " + config_.topic);
+  }
+  Offsets found;
+  for (int i = 0; i < list->cnt; ++i) {
+    const rd_kafka_topic_partition_t& one = list->elems[i];
+    if (one.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return error_of(one.err, "committed offset of partition " + std::to_string(one.partition));
+    }
+    if (one.offset >= 0) found[one.partition] = one.offset;
+  }
+  return found;
+}
+
 Result<Offsets> Consumer::list_offsets(const std::vector<int>& partitions, std::int64_t which,
                                        std::chrono::milliseconds timeout) const {
   Offsets wanted;

@@ -85,7 +85,7 @@ class RebalanceListener {
 // rewind, and a pause drops prefetched records whose position it then has to guess.
 //
 // Threads:  one thread for all calls, but watermarks(), which any thread may call.
-// Blocking: poll(), commit() and watermarks() at most their time-out; close() at most
+// Blocking: poll(), commit(), committed() and watermarks() at most their time-out; close() at most
 //           session_timeout and 2 s, the destructor 2 s more.
 // Lifetime: the listener must outlive it; the destructor closes. Messages must not outlive it.
 // Errors:   retriable while Kafka or the topic is away, the client goes on by itself; fatal when
@@ -113,6 +113,10 @@ class Consumer {
 
   // Tells the group where this member is. Waits for the answer at most `wait`; 0 = does not wait.
   Result<void> commit(const Offsets& next_offsets, std::chrono::milliseconds wait);
+
+  // What the group has committed; a partition of which it never did is left out.
+  Result<Offsets> committed(const std::vector<int>& partitions,
+                            std::chrono::milliseconds timeout) const;
 
   Result<std::map<int, Watermarks>> watermarks(const std::vector<int>& partitions,
                                                std::chrono::milliseconds timeout) const;

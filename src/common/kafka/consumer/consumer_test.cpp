@@ -198,6 +198,20 @@ TEST(KafkaConsumer, CommitsAreTaken) {
   EXPECT_TRUE(member.consumer->commit({{0, 3}}, 0ms).ok());
 }
 
+TEST(KafkaConsumer, TellsWhatWasCommittedAndLeavesOutWhatNeverWas) {
+  MockCluster cluster(2);
+  cluster.produce(0, 0, 3);
+  Member member(cluster);
+  ASSERT_TRUE(member.poll_until([&] { return !member.listener.assigned.empty(); }));
+  const Result<Offsets> before = member.consumer->committed({0, 1}, 10s);
+  ASSERT_TRUE(before.ok()) << before.error().message;
+  EXPECT_TRUE(before->empty());
+  ASSERT_TRUE(member.consumer->commit({{0, 2}}, 10s).ok());
+  const Result<Offsets> after = member.consumer->committed({0, 1}, 10s);
+  ASSERT_TRUE(after.ok()) << after.error().message;
+  EXPECT_EQ(*after, (Offsets{{0, 2}}));
+}
+
 TEST(KafkaConsumer, WaitsForATopicThatIsNotThereYet) {
   MockCluster cluster(1);
   // What the broker would say; the mock would create it.

@@ -1,0 +1,269 @@
+#include "pipeline/consumer/ingest_core.hpp"
+
+#include <algorithm>
+
+#include "common/base/log.hpp"
+#include "pipeline/consumer/parse_record.hpp"
+
+namespace stormlog::pipeline {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kPollWait = 50ms;
+constexpr int kMaxPolls = 1'000;  // before other duties get their turn
+constexpr auto kFencedWait = 500ms;
+constexpr auto kHintInterval = 1s;
+constexpr auto kHintWait = 1s;
+constexpr auto kWarnInterval = 10s;
+constexpr std::size_t kTimedRows = 64;  // of each flush
+
+std::chrono::milliseconds until(MonotonicTime then, MonotonicTime now) {
+  return std::max(0ms, std::chrono::ceil<std::chrono::milliseconds>(then - now));
+}
+
+}  // namespace
+
+IngestCore::IngestCore(IngestCoreConfig config, LogStore& store, SpillLog& spill_log,
+                       std::uint64_t spill_bytes,
+                       std::shared_ptr<resilience::CircuitBreaker> store_breaker,
+                       std::shared_ptr<resilience::CircuitBreaker> spill_breaker,
+                       const ConsumerMetrics& metrics, const Clock& clock, Hooks hooks)
+    : config_(config),
+      store_(store),
+      spiller_(spill_log, spill_bytes, std::move(spill_breaker), metrics, clock),
+      breaker_(std::move(store_breaker)),
+      metrics_(metrics),
+      clock_(clock),
+      hooks_(std::move(hooks)),
+      intake_(config.batch) {}
+
+void IngestCore::attach(RecordSource* source) {
+  source_ = source;
+  broken_ = false;
+  intake_ = Intake(config_.batch);
+  spiller_.forget_all();
+  hints_.clear();
+  ++assignment_;
+  publish();
+}
+
+void IngestCore::assigned(const std::vector<int>& partitions) {
+  metrics_.rebalances.add();
+  log::info("partitions assigned", {{"count", partitions.size()}});
+  intake_.assign(partitions);
+  ++assignment_;
+  retry_at_ = {};
+  spill_at_ = {};
+  publish();
+}
+
+void IngestCore::revoked(const std::vector<int>& partitions, bool lost) {
+  metrics_.rebalances.add();
+  log::info("partitions revoked", {{"count", partitions.size()}, {"lost", lost}});
+  if (lost) {
+    intake_.unposition_all();
+  } else {
+    // What is not flushed here the next owner reads again.
+    flush();
+    hint(true);
+  }
+  intake_.revoke(partitions);
+  spiller_.forget(partitions);
+  hints_.clear();
+  ++assignment_;
+  publish();
+}
+
+void IngestCore::step() {
+  breaker_->tick();
+  pump();
+  const auto due = intake_.due();
+  if (due && *due <= clock_.now()) flush();
+  if (!intake_.in(Lane::spill).empty()) come_back();
+  if (!intake_.in(Lane::none).empty()) position();
+  if (intake_.assigned().empty()) try_breaker();
+  drain();
+  tidy();
+  if (clock_.now() >= hint_at_) hint(false);
+}
+
+void IngestCore::finish() {
+  flush();
+  hint(true);
+}
+
+IngestMode IngestCore::mode() const {
+  if (!intake_.in(Lane::spill).empty()) return IngestMode::cache_only;
+  using State = resilience::BreakerState;
+  const State state = breaker_->state();
+  if (state == State::open || state == State::half_open || state == State::forced_open) {
+    return IngestMode::paused;
+  }
+  if (!intake_.in(Lane::drain).empty()) return IngestMode::draining;
+  return IngestMode::normal;
+}
+
+void IngestCore::pump() {
+  std::chrono::milliseconds wait = kPollWait;
+  if (const auto due = intake_.due()) wait = std::min(wait, until(*due, clock_.now()));
+  if (!intake_.in(Lane::drain).empty()) wait = std::min(wait, until(drain_at_, clock_.now()));
+  for (int polls = 0; polls < kMaxPolls; ++polls) {
+    const Result<std::optional<SourceRecord>> polled = source_->poll(wait);
+    if (!polled) {
+      handle_error(polled.error());
+      return;
+    }
+    if (!polled->has_value()) return;
+    take(**polled);
+    const auto due = intake_.due();
+    if (due && *due <= clock_.now()) return;
+    wait = 0ms;
+  }
+}
+
+void IngestCore::take(const SourceRecord& record) {
+  switch (intake_.offer(record.partition, record.offset)) {
+    case Intake::Verdict::foreign:
+    case Intake::Verdict::repeated:
+      return;
+    case Intake::Verdict::gap: {
+      metrics_.reread_gaps.add();
+      Result<void> again = source_->start({{record.partition, intake_.expected(record.partition)}});
+      if (!again) suspend(again.error());
+      return;
+    }
+    case Intake::Verdict::take:
+      break;
+  }
+  std::visit([&](auto&& parsed) { intake_.add(std::move(parsed), clock_.now()); }, parse(record));
+}
+
+void IngestCore::handle_error(const Error& error) {
+  if (error.kind == ErrorKind::fatal) {
+    log::error("kafka client: fatal, made anew", {{"error", error.message}, {"code", error.code}});
+    broken_ = true;
+    return;
+  }
+  // An offset that Kafka does not have has paused its partition.
+  for (const Lane lane : {Lane::store, Lane::spill}) {
+    for (const int partition : intake_.in(lane)) {
+      if (!source_->started(partition)) intake_.unposition(partition);
+    }
+  }
+  publish();
+  if (warn_now(error.code)) {
+    log::warn("kafka", {{"error", error.message}, {"code", error.code}});
+  }
+}
+
+void IngestCore::flush() {
+  if (intake_.buffered() == 0) {
+    (void)intake_.take();
+    return;
+  }
+  if (!intake_.in(Lane::spill).empty()) {
+    spill(intake_.take());
+    return;
+  }
+  resilience::Permit permit = breaker_->acquire();
+  if (!permit) {
+    suspend(Error::retriable("circuit breaker " + breaker_->name() + " is open"));
+    return;
+  }
+  store(intake_.take(), std::move(permit));
+}
+
+std::int64_t IngestCore::store(std::vector<PartitionBatch> batches, resilience::Permit permit) {
+  const MonotonicTime begin = clock_.now();
+  FlushOutcome outcome = write_batches(store_, std::move(batches));
+  const Nanoseconds duration = clock_.now() - begin;
+  if (outcome.failure) {
+    permit.failure(duration);
+  } else {
+    permit.success(duration);
+  }
+  record(outcome, duration);
+  for (const auto& [partition, next] : outcome.stored) {
+    intake_.stored(partition, next);
+    // What is drained Kafka was told when it was spilled.
+    if (intake_.lane(partition) == Lane::store) hints_[partition] = next;
+  }
+  for (const LogRow& row : outcome.rows) {
+    if (!last_stored_produced_ || row.produced > *last_stored_produced_) {
+      last_stored_produced_ = row.produced;
+    }
+  }
+  for (const int partition : outcome.fenced) {
+    // Either a killed consumer's last transaction came through, or the partition is somebody
+    // else's by now. The offset in the store tells where to go on.
+    log::warn("offset moved by another consumer", {{"partition", partition}});
+    intake_.unposition(partition);
+    retry_in(kFencedWait);
+  }
+  if (!outcome.fenced.empty()) (void)source_->pause(outcome.fenced);
+  if (outcome.failure) suspend(*outcome.failure);
+  publish();
+  if (outcome.dead > 0 && hooks_.on_dead_letters) hooks_.on_dead_letters();
+  if (hooks_.on_stored) hooks_.on_stored(std::move(outcome.rows));
+  return outcome.inserted + outcome.duplicates + outcome.dead;
+}
+
+void IngestCore::spill(std::vector<PartitionBatch> batches) {
+  if (Result<void> done = spiller_.append(batches); !done) {
+    suspend(done.error());
+    return;
+  }
+  for (PartitionBatch& batch : batches) {
+    intake_.spilled(batch.partition, batch.next);
+    hints_[batch.partition] = batch.next;
+    if (hooks_.on_spilled) hooks_.on_spilled(std::move(batch.rows));
+  }
+  publish();
+}
+
+void IngestCore::record(const FlushOutcome& outcome, Nanoseconds duration) {
+  metrics_.flush_seconds.observe(duration);
+  metrics_.inserted.add(static_cast<double>(outcome.inserted));
+  metrics_.duplicate.add(static_cast<double>(outcome.duplicates));
+  metrics_.failed.add(static_cast<double>(outcome.dead));
+  metrics_.processed.add(static_cast<double>(outcome.inserted + outcome.duplicates + outcome.dead));
+  metrics_.fenced.add(static_cast<double>(outcome.fenced.size()));
+  const std::size_t stride = std::max<std::size_t>(1, outcome.rows.size() / kTimedRows);
+  const WallTime now = clock_.wall_now();
+  for (std::size_t i = 0; i < outcome.rows.size(); i += stride) {
+    const WallTime received{Nanoseconds{outcome.rows[i].event.observed_timestamp_ns}};
+    if (now > received) metrics_.end_to_end_seconds.observe(now - received);
+  }
+}
+
+void IngestCore::hint(bool wait) {
+  hint_at_ = clock_.now() + kHintInterval;
+  if (hints_.empty()) return;
+  const Result<void> done = source_->commit(hints_, wait ? kHintWait : 0ms);
+  if (!done && warn_now("hint")) {
+    log::warn("offsets not told to Kafka", {{"error", done.error().message}});
+  }
+  hints_.clear();
+}
+
+void IngestCore::publish() {
+  const IngestMode now = mode();
+  metrics_.mode_normal.set(now == IngestMode::normal ? 1 : 0);
+  metrics_.mode_cache_only.set(now == IngestMode::cache_only ? 1 : 0);
+  metrics_.mode_paused.set(now == IngestMode::paused ? 1 : 0);
+  metrics_.mode_draining.set(now == IngestMode::draining ? 1 : 0);
+  metrics_.spill_backlog_records.set(static_cast<double>(spiller_.records()));
+  metrics_.spill_backlog_bytes.set(static_cast<double>(spiller_.bytes()));
+  if (hooks_.on_positions) hooks_.on_positions();
+}
+
+bool IngestCore::warn_now(const std::string& code) {
+  const MonotonicTime now = clock_.now();
+  const auto found = warned_.find(code);
+  if (found != warned_.end() && now - found->second < kWarnInterval) return false;
+  warned_[code] = now;
+  return true;
+}
+
+}  // namespace stormlog::pipeline

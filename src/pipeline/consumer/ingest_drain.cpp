@@ -1,0 +1,103 @@
+// The way back from cache-only mode: from Redis to the store, in order and at a bounded rate.
+
+#include <algorithm>
+
+#include "common/base/log.hpp"
+#include "pipeline/consumer/ingest_core.hpp"
+#include "pipeline/consumer/parse_record.hpp"
+
+namespace stormlog::pipeline {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kTidyInterval = 1s;
+constexpr auto kTidyRetry = 10s;  // a Redis that is away must not slow the store down
+
+}  // namespace
+
+void IngestCore::drain() {
+  const std::vector<int> partitions = intake_.in(Lane::drain);
+  if (partitions.empty() || clock_.now() < drain_at_) return;
+  std::vector<PartitionBatch> pages;
+  for (const int partition : partitions) {
+    if (std::optional<PartitionBatch> page = next_page(partition)) {
+      pages.push_back(std::move(*page));
+    }
+  }
+  if (pages.empty()) return;
+  resilience::Permit permit = breaker_->acquire();
+  if (!permit) {
+    suspend(Error::retriable("circuit breaker " + breaker_->name() + " is open"));
+    return;
+  }
+  const std::int64_t records = store(std::move(pages), std::move(permit));
+  metrics_.spill_drained.add(static_cast<double>(records));
+  drain_at_ = std::max(drain_at_, clock_.now()) + Nanoseconds{1s} * records / config_.drain_rate;
+  // Only what is committed leaves Redis.
+  std::map<int, std::int64_t> committed;
+  for (const int partition : intake_.in(Lane::drain)) {
+    committed[partition] = *intake_.stored(partition);
+  }
+  if (!committed.empty()) (void)spiller_.trim(committed);  // else the next trim takes it along
+  publish();
+}
+
+std::size_t IngestCore::page_records(int partition) const {
+  const std::optional<SpillState> state = spiller_.known(partition);
+  if (!state || state->records == 0) return config_.batch.max_rows;
+  const std::uint64_t each =
+      std::max<std::uint64_t>(1, state->bytes / static_cast<std::uint64_t>(state->records));
+  return std::clamp<std::size_t>(config_.batch.max_bytes / each, 1, config_.batch.max_rows);
+}
+
+// Empty where there is nothing more, a hole, or Redis is away: then the partition's place is
+// decided anew.
+std::optional<PartitionBatch> IngestCore::next_page(int partition) {
+  PartitionBatch page;
+  page.partition = partition;
+  page.expected = *intake_.stored(partition);
+  page.next = intake_.expected(partition);
+  const auto spilled = spiller_.read(partition, page.next, page_records(partition));
+  if (!spilled) {
+    if (warn_now("drain:" + spilled.error().code)) {
+      log::warn("what is spilled cannot be read", {{"error", spilled.error().message}});
+    }
+    intake_.unposition(partition);
+    return std::nullopt;
+  }
+  for (const SpilledRecord& one : *spilled) {
+    if (one.after > page.next) break;
+    SourceRecord record;
+    record.partition = partition;
+    record.offset = one.offset;
+    if (one.produced != WallTime{}) record.timestamp = one.produced;
+    record.key = one.key;
+    record.payload = one.payload;
+    record.id = one.id;
+    std::visit([&](auto&& parsed) { page.add(std::move(parsed)); }, parse(record));
+    page.next = one.offset + 1;
+  }
+  if (page.rows.empty() && page.dead.empty()) {
+    intake_.unposition(partition);
+    return std::nullopt;
+  }
+  return page;
+}
+
+// Removes what was passed by: Kafka was read instead while Redis was away or had a hole, or a trim
+// failed.
+void IngestCore::tidy() {
+  if (!spiller_.enabled() || clock_.now() < tidy_at_) return;
+  tidy_at_ = clock_.now() + kTidyInterval;
+  std::map<int, std::int64_t> below;
+  for (const int partition : intake_.in(Lane::store)) {
+    const std::optional<SpillState> state = spiller_.known(partition);
+    if (!state || state->records > 0) below[partition] = *intake_.stored(partition);
+  }
+  if (below.empty()) return;
+  if (!spiller_.trim(below)) tidy_at_ = clock_.now() + kTidyRetry;
+  publish();
+}
+
+}  // namespace stormlog::pipeline

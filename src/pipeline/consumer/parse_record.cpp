@@ -1,0 +1,33 @@
+#include "pipeline/consumer/parse_record.hpp"
+
+namespace stormlog::pipeline {
+namespace {
+
+constexpr std::size_t kMaxReason = 500;
+
+}  // namespace
+
+std::variant<LogRow, DeadLetter> parse(const SourceRecord& record) {
+  Result<EventRecord> event = decode_stored(record.payload);
+  if (!event) {
+    DeadLetter letter;
+    letter.id = std::string(record.id);
+    letter.partition = record.partition;
+    letter.offset = record.offset;
+    letter.code = "decode";
+    letter.reason = safe_text(event.error().message, kMaxReason);
+    letter.key = std::string(record.key);
+    letter.payload = std::string(record.payload);
+    return letter;
+  }
+  LogRow row;
+  row.event = std::move(*event);
+  row.partition = record.partition;
+  row.offset = record.offset;
+  row.produced = record.timestamp.value_or(WallTime{});
+  row.key = std::string(record.key);
+  row.payload = std::string(record.payload);
+  return row;
+}
+
+}  // namespace stormlog::pipeline
