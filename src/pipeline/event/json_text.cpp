@@ -110,6 +110,16 @@ void append_utf8(unsigned code, std::string& out) {
   }
 }
 
+void append_storable(std::string_view text, std::string& out) {
+  for (std::size_t at = 0;;) {
+    const std::size_t nul = std::min(text.find('\0', at), text.size());
+    out += text.substr(at, nul - at);
+    if (nul == text.size()) return;
+    out += kReplacement;
+    at = nul + 1;
+  }
+}
+
 RawString scan_string(const char* content) {
   const char* end = std::strchr(content, '"');
   const auto length = [&] { return static_cast<std::size_t>(end - content); };

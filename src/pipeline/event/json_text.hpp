@@ -27,6 +27,8 @@ bool decode(RawString raw, std::string& out);
 // Appends UTF-8 text as a JSON string.
 void append_quoted(std::string_view text, std::string& out);
 void append_number(std::int64_t number, std::string& out);
+// Appends the text with each NUL replaced; it may become three times as long.
+void append_storable(std::string_view text, std::string& out);
 // Appends a code point, which is none of a surrogate's, in UTF-8.
 void append_utf8(unsigned code, std::string& out);
 

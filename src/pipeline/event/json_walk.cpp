@@ -51,13 +51,13 @@ error_code JsonWalk::add_name(json_text::RawString name, std::string_view field,
     if (!json_text::decode(name, text)) return simdjson::STRING_ERROR;
     decoded = text;
   }
-  if (name.text.size() > limits::kMaxNameBytes) {
+  if (name.text.size() > max_name_bytes_) {
     refuse("too_large", field,
-           "a member's name is longer than " + std::to_string(limits::kMaxNameBytes) + " bytes");
+           "a member's name is longer than " + std::to_string(max_name_bytes_) + " bytes");
   }
-  if (++members_ > limits::kMaxMembers) {
+  if (++members_ > max_members_) {
     refuse("too_large", field,
-           "the event has more than " + std::to_string(limits::kMaxMembers) + " members in all");
+           "the event has more than " + std::to_string(max_members_) + " members in all");
   } else {
     names_.push_back(decoded);
   }

@@ -10,6 +10,7 @@
 
 #include "pipeline/event/event_fields.hpp"
 #include "pipeline/event/json_text.hpp"
+#include "pipeline/event/limits.hpp"
 
 // For .cpp files of this folder and of pipeline/format only: simdjson is a heavy header.
 namespace stormlog::pipeline {
@@ -24,6 +25,11 @@ namespace ondemand = simdjson::ondemand;
 // behind it is found all the same.
 class JsonWalk {
  public:
+  // `slack`: how many times the limits on names and members a record may reach. A stored form has
+  // members of its own, and names with more escapes than the sender's.
+  explicit JsonWalk(std::size_t slack = 1)
+      : max_name_bytes_(slack * limits::kMaxNameBytes), max_members_(slack * limits::kMaxMembers) {}
+
   // Forgets the record before.
   void begin_record();
   const std::optional<FieldError>& error() const { return error_; }
@@ -72,6 +78,8 @@ class JsonWalk {
   std::deque<std::string> decoded_names_;  // those that are written with escapes
   std::vector<std::string_view> attribute_names_;
   std::size_t members_ = 0;
+  std::size_t max_name_bytes_;
+  std::size_t max_members_;
 };
 
 json_text::RawString raw_string(ondemand::raw_json_string text);

@@ -13,7 +13,8 @@ using simdjson::error_code;
 // One for each thread: they keep their memory between records.
 struct Decoder {
   ondemand::parser parser;
-  JsonWalk walk;
+  // Of a byte of a name six may become, when it is a control character.
+  JsonWalk walk{6};
   std::string buffer;
   std::string text;
 };

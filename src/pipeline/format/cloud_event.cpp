@@ -27,12 +27,11 @@ bool is_attribute_name(std::string_view name) {
 
 Refusal take_text(std::string_view name, std::string_view value, std::size_t limit,
                   std::string& out) {
-  if (value.size() > limit) {
-    return FieldError{"too_large", std::string(name),
-                      std::string(name) + " is longer than " + std::to_string(limit) + " bytes"};
-  }
-  out = value;
-  return std::nullopt;
+  out.clear();
+  json_text::append_storable(value, out);
+  if (out.size() <= limit) return std::nullopt;
+  return FieldError{"too_large", std::string(name),
+                    std::string(name) + " is longer than " + std::to_string(limit) + " bytes"};
 }
 
 // What OpenTelemetry calls an attribute of the core; "" for an extension.

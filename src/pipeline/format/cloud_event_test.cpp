@@ -177,6 +177,11 @@ TEST_F(CloudEventBinaryTest, RefusesWhatIsNone) {
   headers_ = good;
   headers_.set("ce-time", "noon");
   EXPECT_EQ(refused("1").field, "time");
+  headers_ = good;
+  std::string nuls;
+  for (int i = 0; i < 100; ++i) nuls += "%00";  // of which 300 bytes become
+  headers_.set("ce-type", nuls);
+  EXPECT_EQ(refused("1").code, "too_large");
 }
 
 }  // namespace

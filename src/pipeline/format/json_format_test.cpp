@@ -207,6 +207,13 @@ TEST_F(JsonFormatTest, CountsAreLimited) {
   EXPECT_EQ(refused(R"({"body":{)" + members(5'000) + "}}").code, "too_large");
 }
 
+// The stored form has members of its own beside the sender's.
+TEST_F(JsonFormatTest, AsManyMembersAsMayBeCanBeReadBack) {
+  std::string members;
+  for (int i = 0; i < 4'095; ++i) members += (i == 0 ? "\"a" : ",\"a") + std::to_string(i) + "\":1";
+  EXPECT_TRUE(stored(R"({"body":{)" + members + "}}").body_is_json);
+}
+
 TEST_F(JsonFormatTest, DepthIsLimitedExactly) {
   const auto nested = [](std::size_t depth) {
     return R"({"body":)" + std::string(depth, '[') + std::string(depth, ']') + "}";

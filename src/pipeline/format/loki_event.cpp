@@ -16,9 +16,12 @@ constexpr std::array<std::string_view, 12> kServiceLabels = {
     "service_name", "service",        "app",       "application", "name", "app_kubernetes_io_name",
     "container",    "container_name", "component", "workload",    "job",  "k8s_job_name"};
 
-bool names_level(std::string_view name) {
-  return name == "level" || name == "severity" || name == "severity_text" ||
-         name == "detected_level";
+// Takes the value of a name that says how severe an entry is, where it is fit to be that.
+void take_level(std::string_view name, std::string_view value, std::string& out) {
+  const bool is_level =
+      name == "level" || name == "severity" || name == "severity_text" || name == "detected_level";
+  if (!is_level || value.size() > limits::kMaxSeverityTextBytes) return;
+  if (value.find('\0') == std::string_view::npos) out = value;
 }
 
 }  // namespace
@@ -41,7 +44,7 @@ void LokiEvent::label(std::string_view name, std::string_view value) {
     service_rank_ = rank;
     members_.take_text(value, limits::kMaxServiceBytes, name, service_);
   }
-  if (names_level(name) && value.size() <= limits::kMaxSeverityTextBytes) level_ = value;
+  take_level(name, value, level_);
 }
 
 void LokiEvent::refuse_stream(std::string code, std::string_view field, std::string detail) {
@@ -84,9 +87,8 @@ void LokiEvent::take_line(std::string_view line) {
 void LokiEvent::metadata(std::string_view name, std::string_view value) {
   members_.name(object_, name, "metadata", fields_.attributes);
   members_.text(value, "metadata", fields_.attributes);
-  if (names_level(name) && value.size() <= limits::kMaxSeverityTextBytes) {
-    fields_.severity_text = value;
-  } else if (name == "trace_id" || name == "traceID") {
+  take_level(name, value, fields_.severity_text);
+  if (name == "trace_id" || name == "traceID") {
     fields_.trace_id = value;
     if (!normalise_hex_id(fields_.trace_id, 32)) fields_.trace_id.clear();
   } else if (name == "span_id" || name == "spanID") {

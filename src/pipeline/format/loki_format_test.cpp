@@ -113,6 +113,12 @@ TEST_F(LokiJsonTest, TheServiceIsTheLabelThatLokiWouldTake) {
   EXPECT_EQ(service(R"("host":"h")"), "");
 }
 
+TEST_F(LokiProtobufTest, ALevelThatIsNoneStaysALabel) {
+  const EventRecord event = stored(snapped(stream_of(
+      R"({level="\x00"})", {{"a", 1'769'860'800, 0, {{"level", std::string(64, '\0')}}}})));
+  EXPECT_EQ(event.severity_text, "");
+}
+
 TEST_F(LokiJsonTest, RefusesByEntryAndSinksNoOther) {
   const ParsedRecords parsed =
       records(push(R"("app":"x")",

@@ -126,17 +126,11 @@ bool MemberWriter::may_nest(int depth, std::string_view field) {
 void MemberWriter::take_text(std::string_view text, std::size_t limit, std::string_view field,
                              std::string& out) {
   if (!check_utf8(text, field)) return;
-  if (text.size() > limit) {
-    return refuse("too_large", field,
-                  std::string(field) + " is longer than " + std::to_string(limit) + " bytes");
-  }
   out.clear();
-  for (std::size_t at = 0;;) {
-    const std::size_t nul = std::min(text.find('\0', at), text.size());
-    out += text.substr(at, nul - at);
-    if (nul == text.size()) break;
-    out += "\xEF\xBF\xBD";  // the store cannot hold it
-    at = nul + 1;
+  json_text::append_storable(text, out);
+  if (out.size() > limit) {
+    refuse("too_large", field,
+           std::string(field) + " is longer than " + std::to_string(limit) + " bytes");
   }
 }
 

@@ -100,6 +100,10 @@ TEST(MemberWriter, TextsOfFieldsAreBoundedAndFreeOfNuls) {
   writer.take_text(std::string_view("a\0b\0", 4), 10, "service", out);
   EXPECT_EQ(out, "a\uFFFDb\uFFFD");
   EXPECT_FALSE(writer.error());
+  // As long as it may be before, but not after NULs are replaced.
+  writer.take_text(std::string_view("\0\0", 2), 5, "service", out);
+  EXPECT_EQ(writer.error()->code, "too_large");
+  writer.begin_record();
   writer.take_text("long", 3, "service", out);
   EXPECT_EQ(writer.error()->code, "too_large");
 }

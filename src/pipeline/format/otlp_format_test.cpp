@@ -277,6 +277,21 @@ TEST_F(OtlpProtobufTest, NulsAreReplacedAndRepeatedKeysOverwritten) {
   EXPECT_EQ(event.attributes, R"({"k":"2"})");
 }
 
+// What the edge takes the consumer must be able to read, also where it grows on the way.
+TEST_F(OtlpProtobufTest, WhatIsAtItsLimitsCanBeReadBack) {
+  for (const char c : {'n', '"', '\0', '\x01'}) {
+    const EventRecord event = stored(request_of({build(
+        [&](pbf_writer& w) { w.add_message(6, pair(std::string(1'024, c), text_value(""))); })}));
+    EXPECT_NE(event.attributes, "{}");
+  }
+  std::vector<std::string> pairs;
+  for (int i = 0; i < 4'096; ++i) pairs.push_back(pair("n" + std::to_string(i), text_value("")));
+  EXPECT_TRUE(stored(request_of({with_body(list_value(pairs))})).body_is_json);
+  const std::string nuls =
+      request_of({build([](pbf_writer& w) { w.add_string(12, std::string(256, '\0')); })});
+  EXPECT_EQ(refused(nuls).code, "too_large");
+}
+
 TEST_F(OtlpProtobufTest, EveryCutIsMalformedOrHarmless) {
   const std::string whole = full_protobuf();
   int refused_as_a_whole = 0;
