@@ -1,4 +1,5 @@
-// Our own JSON. What is taken as a whole is JSON for another parser, too.
+// Our own JSON. What is taken with every record is JSON for another parser, too; what lies too deep
+// in one that is refused is not looked at.
 #include <nlohmann/json.hpp>
 
 #include "ingest.hpp"
