@@ -229,8 +229,8 @@ TEST_F(Store, PagesAreNewestFirstAndStableWhileRowsArrive) {
   postgres::Connection connection = db();
   LogQuery query;
   query.limit = 4;
-  query.service = "test";
-  query.severity_at_least = 9;
+  query.filter.service = "test";
+  query.filter.severity_at_least = 9;
   std::vector<std::int64_t> seen;
   for (int page = 0; page < 3; ++page) {
     const Statement statement = list_statement(query);
