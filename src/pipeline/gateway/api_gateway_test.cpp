@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/ip/tcp.hpp>
+#include <functional>
 #include <future>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -277,6 +279,34 @@ TEST_F(ApiGatewayTest, AKillOpensTheBreakerWithoutTraffic) {
   EXPECT_EQ(post().status, 503);
   producer.restart();
   ASSERT_TRUE(wait([&] { return state() == "closed"; }));
+  EXPECT_EQ(post().status, 202);
+}
+
+// A proxy in front accepts for the dead producer, and ends the connection at once.
+TEST_F(ApiGatewayTest, AProducerBehindAProxyIsFoundBeforeTheBreakersWaitIsOver) {
+  FakeProducer producer;
+  auto config = test_config(producer.url());
+  config.upstream_breaker.open_wait = config.upstream_breaker.open_wait_max = 10min;
+  start(std::move(config));
+  ASSERT_EQ(post().status, 202);
+  producer.kill();
+  {
+    asio::io_context io;
+    asio::ip::tcp::acceptor proxy(io, {asio::ip::make_address("127.0.0.1"), producer.port()});
+    const std::function<void()> refuse = [&] {
+      proxy.async_accept([&](const boost::system::error_code& error, asio::ip::tcp::socket client) {
+        client.close();
+        if (!error) refuse();
+      });
+    };
+    refuse();
+    std::thread thread([&] { io.run(); });
+    EXPECT_TRUE(wait([&] { return state() == "open"; }));
+    io.stop();
+    thread.join();
+  }
+  producer.restart();
+  EXPECT_TRUE(wait([&] { return state() == "closed"; }));
   EXPECT_EQ(post().status, 202);
 }
 

@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLook{100};        // between two looks at a healthy producer's batches
 constexpr milliseconds kProbeAgain{5};    // after a failed probe, until the breaker opens
-constexpr milliseconds kKnock{50};        // between two knocks at a closed port
+constexpr milliseconds kAskAgain{50};     // while nobody is there
 constexpr milliseconds kForcedOpen{100};  // until somebody changes it by hand
 
 }  // namespace
@@ -180,10 +180,10 @@ asio::awaitable<void> Upstream::watch_open() {
     co_await pause(std::max<Nanoseconds>(left, milliseconds(1)));
     co_return;
   }
-  co_await pause(std::clamp<Nanoseconds>(left, milliseconds(1), kKnock));
-  const bool answered = co_await knock();
+  co_await pause(std::clamp<Nanoseconds>(left, milliseconds(1), kAskAgain));
+  const bool alive = co_await probe();
   // Nobody was there: that is what opened it. Now somebody is, so there is nothing to wait for.
-  if (answered && breaker_->state() == BreakerState::open) {
+  if (alive && breaker_->state() == BreakerState::open) {
     breaker_->transition_to(BreakerState::half_open);
   }
 }
@@ -204,13 +204,8 @@ asio::awaitable<void> Upstream::watch_half_open() {
   if (admits()) reached();
 }
 
-asio::awaitable<bool> Upstream::knock() {
-  http::ClientConnection connection(io_.get_executor());
-  const auto connected = co_await connection.connect(url_.host, url_.port, config_.probe_timeout);
-  co_return connected.ok();
-}
-
-// Alive is whoever answers /livez on a fresh connection: one that stands still accepts, too.
+// Alive is whoever answers /livez on a fresh connection: one that stands still accepts, too. A dead
+// one refuses; behind a proxy the connection is made, and ends at once.
 asio::awaitable<bool> Upstream::probe() {
   probed_ = clock_.now();
   http::ClientConnection connection(io_.get_executor());
@@ -221,6 +216,7 @@ asio::awaitable<bool> Upstream::probe() {
   request.method = "GET";
   request.target = "/livez";
   const auto outcome = co_await connection.exchange(std::move(request), config_.probe_timeout);
+  refused_ = !outcome.ok && !outcome.error.timed_out;
   co_return outcome.ok&& outcome.response.status == 200;
 }
 

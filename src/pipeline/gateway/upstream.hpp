@@ -45,7 +45,7 @@ resilience::CircuitBreakerConfig upstream_breaker_config();
 // Each connection takes batches from the shared queue when it is free. The watch makes sure that
 // the breaker knows of a death, and of the return, within milliseconds and without traffic: when a
 // connection breaks it probes at once and again until the breaker opens; while that is open after
-// refused connections it knocks at the port, and the first answer moves it to half-open, where one
+// refused connections it goes on asking, and the first answer moves it to half-open, where one more
 // GET /livez on a fresh connection decides.
 //
 // Threads:  everything on the io_context's one thread.
@@ -94,7 +94,6 @@ class Upstream {
   asio::awaitable<void> watch_open();
   asio::awaitable<void> watch_half_open();
   asio::awaitable<bool> probe();
-  asio::awaitable<bool> knock();
   asio::awaitable<void> pause(std::chrono::nanoseconds duration);
   void suspect();
   bool stalled() const;
