@@ -5,9 +5,13 @@
 //
 // It serves on SERVER_PORT and connects to PORT: the proxy's, or SERVER_PORT itself.
 
+#include <sys/prctl.h>
+
 #include <algorithm>
+#include <deque>
 #include <functional>
 #include <map>
+#include <utility>
 
 #include "server.hpp"
 
@@ -67,9 +71,10 @@ void bulk(const Run& run) {
   for (const int fd : fds) ::close(fd);
 }
 
-// One client: `count` connections, each with one request under way. Round trips after `warm`.
+// One client: `count` connections, each with one request under way, or none for `pause` after each
+// answer. Round trips after `warm`.
 std::vector<std::int64_t> ask_and_ask(std::uint16_t port, int count, std::int64_t warm,
-                                      std::int64_t end) {
+                                      std::int64_t end, std::int64_t pause) {
   const int epoll = ::epoll_create1(0);
   std::vector<std::int64_t> sent_at(65536);
   const std::string request(kMessage, 'r');
@@ -88,32 +93,46 @@ std::vector<std::int64_t> ask_and_ask(std::uint16_t port, int count, std::int64_
   std::vector<std::int64_t> samples;
   samples.reserve(2'000'000);
   std::vector<epoll_event> events(256);
+  std::deque<std::pair<std::int64_t, int>> pausing;  // when it goes on, and who
+  ::prctl(PR_SET_TIMERSLACK, 1);
   for (std::int64_t now = now_ns(); now < end;) {
-    const int ready = ::epoll_wait(epoll, events.data(), 256, 1000);
-    if (ready == 0) fail("no answer for a second");
+    for (; !pausing.empty() && pausing.front().first <= now; pausing.pop_front()) {
+      ask(pausing.front().second);
+    }
+    const std::int64_t wait = pausing.empty() ? 1'000'000'000 : pausing.front().first - now;
+    const timespec timeout{wait / 1'000'000'000, wait % 1'000'000'000};
+    const int ready = ::epoll_pwait2(epoll, events.data(), 256, &timeout, nullptr);
+    if (ready == 0 && pausing.empty()) fail("no answer for a second");
+    now = now_ns();
     for (int i = 0; i < ready; ++i) {
       const auto fd = static_cast<int>(events[static_cast<std::size_t>(i)].data.u64);
       const ssize_t got = ::recv(fd, answer, sizeof answer, 0);
       if (got != static_cast<ssize_t>(kMessage)) fail("wrong answer");
       now = now_ns();
       if (now >= warm) samples.push_back(now - sent_at[static_cast<std::size_t>(fd)]);
-      ask(fd);
+      if (pause > 0) {
+        pausing.emplace_back(now + pause, fd);
+      } else {
+        ask(fd);
+      }
     }
   }
   return samples;
 }
 
-// COUNT connections, each with one request of 100 bytes under way. Several are shared by two
-// clients and two servers with a thread each: clients that know nothing of each other, as in use.
-void request_response(const Run& run) {
+// COUNT connections, each with one request of 100 bytes under way, or none for `pause`. Several are
+// shared by two clients and two servers with a thread each: clients that know nothing of each
+// other, as in use.
+void ask_for_a_while(const Run& run, std::int64_t pause) {
   const int halves = run.count > 1 ? 2 : 1;
   Server server(run.server_port, Server::Kind::echo, halves);
   const std::int64_t warm = now_ns() + static_cast<std::int64_t>(kWarmUp * 1e9);
   std::vector<std::vector<std::int64_t>> found(static_cast<std::size_t>(halves));
   std::vector<std::thread> clients;
   for (auto& samples : found) {
-    clients.emplace_back(
-        [&] { samples = ask_and_ask(run.port, run.count / halves, warm, warm + run.duration()); });
+    clients.emplace_back([&] {
+      samples = ask_and_ask(run.port, run.count / halves, warm, warm + run.duration(), pause);
+    });
   }
   for (auto& client : clients) client.join();
   std::vector<std::int64_t> samples;
@@ -123,6 +142,15 @@ void request_response(const Run& run) {
   std::printf("{\"requests_per_s\":%.1f,\"min_us\":%.2f,\"p50_us\":%.2f,\"p99_us\":%.2f}\n",
               requests / run.seconds, percentile(samples, 0), percentile(samples, 0.5),
               percentile(samples, 0.99));
+}
+
+void request_response(const Run& run) {
+  ask_for_a_while(run, 0);
+}
+
+// As through a latency of 50 ms: the same rate and the same bursts, without the latency.
+void paced_request_response(const Run& run) {
+  ask_for_a_while(run, 50'000'000);
 }
 
 // COUNT clients that connect, ask once, are answered, and close.
@@ -224,14 +252,15 @@ int main(int argc, char** argv) {
   const std::map<std::string, std::function<void(const Run&)>> measures = {
       {"bulk", bulk},
       {"rr", request_response},
+      {"paced", paced_request_response},
       {"connections", connections},
       {"rate", rate},
       {"idle", idle}};
   const auto measure = argc >= 4 ? measures.find(argv[1]) : measures.end();
   if (measure == measures.end()) {
-    std::fprintf(
-        stderr,
-        "usage: proxy_bench bulk|rr|connections|rate|idle SERVER_PORT PORT [COUNT] [SECONDS]\n");
+    std::fprintf(stderr,
+                 "usage: proxy_bench bulk|rr|paced|connections|rate|idle SERVER_PORT PORT [COUNT] "
+                 "[SECONDS]\n");
     return 2;
   }
   raise_descriptors();
