@@ -6,6 +6,8 @@
 #include <string_view>
 
 #include "pipeline/event/json_walk.hpp"
+#include "pipeline/format/json_records.hpp"
+#include "pipeline/format/record_writer.hpp"
 
 // For this folder's .cpp files: reads the JSON of protocols whose shape is fixed, OTLP and Loki.
 // Unknown members are skipped, null is the same as absent, and a value of the wrong type is an
@@ -40,6 +42,37 @@ simdjson::error_code for_each_object(ondemand::value& value, Read read) {
     if (const auto error = read(object)) return error;
   }
   return simdjson::SUCCESS;
+}
+
+// Reads a body that is one object with an array of objects as its member `list`, each with
+// read(object, writer). That sets `too_many` when it ends because the writer is full.
+template <typename Read>
+Result<ParsedRecords> parse_message(ondemand::parser& parser, std::string& body,
+                                    const IngestContext& context, std::string_view list,
+                                    bool& too_many, Read read) {
+  ParsedRecords records;
+  RecordWriter writer(records, context, body.size());
+  too_many = false;
+  ondemand::document document;
+  if (const auto error = parser.iterate(padded(body)).get(document)) {
+    return malformed_json(error, nullptr, body);
+  }
+  const auto read_all = [&]() -> simdjson::error_code {
+    ondemand::object message;
+    if (const auto error = document.get_object().get(message)) return error;
+    const auto error = for_each_member(
+        message, [&](json_text::RawString name, ondemand::value& value) -> simdjson::error_code {
+          if (name.text != list) return simdjson::SUCCESS;
+          return for_each_object(value,
+                                 [&](ondemand::object& object) { return read(object, writer); });
+        });
+    if (error) return error;
+    return at_end(document) ? simdjson::SUCCESS : simdjson::TRAILING_CONTENT;
+  };
+  const simdjson::error_code error = read_all();
+  if (too_many) return too_many_records();
+  if (error) return malformed_json(error, &document, body);
+  return records;
 }
 
 // A whole number, as a number or as a string of its digits.

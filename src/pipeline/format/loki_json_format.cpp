@@ -18,7 +18,6 @@ class LokiJsonFormat final : public Format {
   Result<ParsedRecords> parse(std::string& body, const IngestContext& context) override;
 
  private:
-  error_code read_push(ondemand::document& document, RecordWriter& writer);
   error_code read_stream(ondemand::object& stream, RecordWriter& writer);
   error_code read_labels(ondemand::object& stream);
   error_code read_entries(ondemand::value& values, RecordWriter& writer);
@@ -126,30 +125,11 @@ error_code LokiJsonFormat::read_stream(ondemand::object& stream, RecordWriter& w
   });
 }
 
-error_code LokiJsonFormat::read_push(ondemand::document& document, RecordWriter& writer) {
-  ondemand::object push;
-  if (const error_code error = document.get_object().get(push)) return error;
-  const error_code error = for_each_member(push, [&](RawString name, ondemand::value& value) {
-    if (name.text != "streams") return simdjson::SUCCESS;
-    return for_each_object(value,
-                           [&](ondemand::object& stream) { return read_stream(stream, writer); });
-  });
-  if (error) return error;
-  return at_end(document) ? simdjson::SUCCESS : simdjson::TRAILING_CONTENT;
-}
-
 Result<ParsedRecords> LokiJsonFormat::parse(std::string& body, const IngestContext& context) {
-  ParsedRecords records;
-  RecordWriter writer(records, context, body.size());
-  too_many_ = false;
-  ondemand::document document;
-  if (const error_code error = parser_.iterate(padded(body)).get(document)) {
-    return malformed_json(error, nullptr, body);
-  }
-  const error_code error = read_push(document, writer);
-  if (too_many_) return too_many_records();
-  if (error) return malformed_json(error, &document, body);
-  return records;
+  return json_message::parse_message(parser_, body, context, "streams", too_many_,
+                                     [this](ondemand::object& stream, RecordWriter& writer) {
+                                       return read_stream(stream, writer);
+                                     });
 }
 
 }  // namespace

@@ -27,7 +27,6 @@ class OtlpJsonFormat final : public Format {
   Result<ParsedRecords> parse(std::string& body, const IngestContext& context) override;
 
  private:
-  error_code read_request(ondemand::document& document, RecordWriter& writer);
   error_code read_resource_logs(ondemand::object& logs, RecordWriter& writer);
   error_code read_scope_logs(ondemand::object& logs, RecordWriter& writer);
   error_code read_resource(ondemand::object& logs);
@@ -315,30 +314,11 @@ error_code OtlpJsonFormat::read_resource_logs(ondemand::object& logs, RecordWrit
   });
 }
 
-error_code OtlpJsonFormat::read_request(ondemand::document& document, RecordWriter& writer) {
-  ondemand::object request;
-  if (const error_code error = document.get_object().get(request)) return error;
-  const error_code error = for_each(request, [&](std::string_view name, ondemand::value& value) {
-    if (name != "resourceLogs") return simdjson::SUCCESS;
-    return for_each_object(
-        value, [&](ondemand::object& logs) { return read_resource_logs(logs, writer); });
-  });
-  if (error) return error;
-  return at_end(document) ? simdjson::SUCCESS : simdjson::TRAILING_CONTENT;
-}
-
 Result<ParsedRecords> OtlpJsonFormat::parse(std::string& body, const IngestContext& context) {
-  ParsedRecords records;
-  RecordWriter writer(records, context, body.size());
-  too_many_ = false;
-  ondemand::document document;
-  if (const error_code error = parser_.iterate(padded(body)).get(document)) {
-    return malformed_json(error, nullptr, body);
-  }
-  const error_code error = read_request(document, writer);
-  if (too_many_) return too_many_records();
-  if (error) return malformed_json(error, &document, body);
-  return records;
+  return json_message::parse_message(parser_, body, context, "resourceLogs", too_many_,
+                                     [this](ondemand::object& logs, RecordWriter& writer) {
+                                       return read_resource_logs(logs, writer);
+                                     });
 }
 
 }  // namespace

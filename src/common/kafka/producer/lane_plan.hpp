@@ -19,7 +19,6 @@ struct HeldRecord {
   std::string value;
   std::vector<std::pair<std::string, std::string>> headers;
   std::uint64_t token = 0;
-  MonotonicTime since{};
 };
 
 struct LanePlanConfig {

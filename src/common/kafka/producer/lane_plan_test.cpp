@@ -157,7 +157,7 @@ TEST(LanePlan, ALaneLeavesOnceInARoundTrip) {
   EXPECT_LE(simulation.most_at_once(), 4);
 }
 
-// Seven lanes and a Kafka that never answers one of them: the others go on.
+// Kafka never answers what is under way on one of the two lanes: the other goes on.
 TEST(LanePlan, ALaneThatIsStuckDoesNotHoldTheOthers) {
   LanePlan plan({.far_lanes = 2});
   std::vector<LanePlan::Departure> departures;

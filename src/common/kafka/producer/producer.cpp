@@ -26,13 +26,12 @@ std::uint32_t partition_hash(std::string_view key) {
       rd_kafka_msg_partitioner_murmur2(nullptr, key.data(), key.size(), kAll, nullptr, nullptr));
 }
 
-std::unique_ptr<HeldRecord> copy_of(const Record& record, std::uint64_t token, MonotonicTime now) {
+std::unique_ptr<HeldRecord> copy_of(const Record& record, std::uint64_t token) {
   auto held = std::make_unique<HeldRecord>();
   held->key = record.key;
   held->value = record.value;
   for (const auto& header : record.headers) held->headers.emplace_back(header.name, header.value);
   held->token = token;
-  held->since = now;
   return held;
 }
 
@@ -264,7 +263,7 @@ ProduceStatus Producer::produce(const Record& record, std::uint64_t token) {
     return status;
   }
   const bool first = impl.plan.held() == 0;
-  impl.plan.hold(slot, copy_of(record, token, now));
+  impl.plan.hold(slot, copy_of(record, token));
   impl.held_bytes += record.key.size() + record.value.size();
   impl.depart();
   if (first && impl.plan.held() > 0) impl.changed.notify_one();
