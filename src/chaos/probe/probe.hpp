@@ -42,6 +42,15 @@ struct ProbeKind {
   Result<std::unique_ptr<Probe>> (*make)(const Stack& stack, const document::Params& params);
 };
 
+// The parameter `timeout` of a probe that asks somebody.
+inline document::ParamSpec timeout_param() {
+  return {.name = "timeout",
+          .type = document::ParamType::duration,
+          .default_text = "2s",
+          .description = "No answer within this is no data.",
+          .min = 0.001};
+}
+
 const std::vector<const ProbeKind*>& probe_kinds();
 const ProbeKind* find_probe_kind(const std::string& name);
 

@@ -96,11 +96,7 @@ const ProbeKind kRedisProbe = {
              .required = true,
              .description = "Pattern as of SCAN: \"queue:*\". Entries of streams, lists, sets and "
                             "hashes are counted; a text counts one."},
-            {.name = "timeout",
-             .type = ParamType::duration,
-             .default_text = "2s",
-             .description = "No answer within this is no data.",
-             .min = 0.001},
+            timeout_param(),
         },
     .default_expect = "",
     .make = make,
