@@ -10,7 +10,6 @@
 namespace stormlog::chaos {
 namespace {
 
-using document::ParamType;
 
 class PageProbe final : public Probe {
  public:

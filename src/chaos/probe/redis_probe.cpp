@@ -9,7 +9,6 @@
 namespace stormlog::chaos {
 namespace {
 
-using document::ParamType;
 using redis::Reply;
 using std::chrono::milliseconds;
 

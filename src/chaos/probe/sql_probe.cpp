@@ -11,7 +11,6 @@
 namespace stormlog::chaos {
 namespace {
 
-using document::ParamType;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLeast{10};
