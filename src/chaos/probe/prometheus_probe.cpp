@@ -10,7 +10,6 @@
 namespace stormlog::chaos {
 namespace {
 
-
 class PageProbe final : public Probe {
  public:
   PageProbe(http::FetchRequest request, Selector selector)
