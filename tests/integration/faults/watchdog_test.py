@@ -13,8 +13,19 @@ class Watchdog(FaultTest):
     def pause(self, *more, **options):
         pid = self.pid("a")
         inject = self.start("inject", "service_pause", "--target", "a", *more, **options)
-        self.wait_for_state(pid, "T")
+        self.wait_until_it_is_in(inject)
+        self.assertEqual(state(pid), "T")
         return inject, pid
+
+    def wait_until_it_is_in(self, inject):
+        """Until its effect is confirmed. That the target stands still is seen before: an engine
+        that is stopped in between looks at it after the watchdog healed it, and finds no effect."""
+        lines = []
+        for line in inject.stderr:
+            if " is in for " in line:
+                return
+            lines.append(line)
+        self.fail("".join(lines) or "it said nothing")
 
     def test_an_engine_killed_with_9_leaves_nothing_in(self):
         inject, pid = self.pause("--for", "10m")
