@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Fetches what tests run Stormlog against: for `stormlog proxy` Toxiproxy's clients in three languages, and
-# Toxiproxy itself; for the gateway OpenTelemetry's SDK for Python, and schemathesis.
+# Toxiproxy itself; for the gateway OpenTelemetry's SDK for Python and its load generator telemetrygen, the
+# load generator vegeta, and schemathesis.
 #
 #   scripts/client-packages.sh [--offline]   fetches and builds what is missing
 #   scripts/client-packages.sh --check       exit code 0 if nothing is
 #   scripts/client-packages.sh --where       prints the folder of each part: node, python, go,
-#                                            opentelemetry, schemathesis
+#                                            opentelemetry, generators, schemathesis
 #
 # Pinned, with their checksums, beside the tests: tests/integration/proxy_clients, …/ingest, …/openapi. Kept in
 # ${XDG_CACHE_HOME:-~/.cache}/stormlog/proxy-clients; a change of a pin makes a new folder there.
@@ -13,13 +14,14 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-# Toxiproxy needs a Go that is newer than some systems': then this one is fetched, as the Go module that
+# Some of it needs a Go that is newer than some systems': then this one is fetched, as the Go module that
 # newer versions of Go fetch by themselves.
-go_needed=1.23
-go_fetched=go1.23.12
+go_needed=1.26
+go_fetched=go1.27.3
 
 tests=$root/tests/integration/proxy_clients
 opentelemetry=$root/tests/integration/ingest/python
+generators=$root/tests/integration/ingest/go
 openapi=$root/tests/integration/openapi
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/stormlog/proxy-clients
 offline=false mode=fetch
@@ -27,7 +29,7 @@ case ${1:-} in
   '') ;;
   --offline) offline=true ;;
   --check | --where) mode=${1#--} ;;
-  --help | -h) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  --help | -h) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
   *) die_usage "unknown option $1" ;;
 esac
 
@@ -42,6 +44,7 @@ folder_of() { # PART
     schemathesis) sum=$({ cat "$openapi/requirements.txt"; python3 --version; uname -m; } | sha256sum) ;;
     # The test of Go is a program that is built here.
     go) sum=$({ cat "$tests"/go/*; uname -m; } | sha256sum) ;;
+    generators) sum=$({ cat "$generators"/go.*; uname -m; } | sha256sum) ;;
   esac
   printf '%s/%s-%s' "$cache" "$1" "${sum:0:12}"
 }
@@ -82,7 +85,7 @@ make_schemathesis() {
 
 # Puts a Go that is new enough into $go.
 find_go() {
-  need go "the client for Go, and Toxiproxy"
+  need go "Toxiproxy, its client for Go, and load generators"
   local version found folder
   go=$(command -v go)
   version=$(cd / && GOTOOLCHAIN=local "$go" env GOVERSION)
@@ -96,7 +99,8 @@ find_go() {
   go=$folder/bin/go
 }
 
-make_go() {
+# What must be set before Go builds something.
+prepare_go() {
   # What Go keeps stays for the next change of the test.
   export GOPATH=$cache/gopath GOMODCACHE=$cache/gopath/pkg/mod GOCACHE=$cache/gobuild
   export GOFLAGS=-modcacherw CGO_ENABLED=0 GOWORK=off
@@ -104,6 +108,10 @@ make_go() {
   # Neither another version than the one found, nor another's library.
   export GOTOOLCHAIN=local
   unset GOROOT
+}
+
+make_go() {
+  prepare_go
   (
     cd "$tests/go"
     "$go" build -mod=readonly -trimpath -o "$1/toxiproxy-server" github.com/Shopify/toxiproxy/v2/cmd/server
@@ -111,7 +119,17 @@ make_go() {
   )
 }
 
-for part in node python go opentelemetry schemathesis; do
+make_generators() {
+  prepare_go
+  (
+    cd "$generators"
+    "$go" build -mod=readonly -trimpath -o "$1/telemetrygen" \
+      github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen
+    "$go" build -mod=readonly -trimpath -o "$1/vegeta" github.com/tsenart/vegeta/v12
+  )
+}
+
+for part in node python go opentelemetry generators schemathesis; do
   folder=$(folder_of "$part")
   if [[ $mode == where ]]; then printf '%s\n' "$folder"; fi
   if [[ -d $folder ]]; then continue; fi
