@@ -299,6 +299,31 @@ TEST_F(HttpTest, DrainsRequestsUnderWayAndClosesIdleConnections) {
   ::close(busy);
 }
 
+TEST_F(HttpTest, ADrainAnswersWhatWasSentBeforeTheClientCouldKnow) {
+  start();
+  const int used = connect();
+  send(used, "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+  receive(used, "GET /echo");
+  // The server's thread stands still: the kernel alone takes a request, and a new client.
+  std::promise<void> stand_still;
+  std::promise<void> go_on;
+  asio::post(io_, [&] {
+    stand_still.set_value();
+    go_on.get_future().wait();
+  });
+  stand_still.get_future().wait();
+  const int fresh = connect();
+  auto drained = asio::co_spawn(io_, server_->drain(60s), asio::use_future);
+  for (const int client : {used, fresh}) send(client, "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+  go_on.set_value();
+  for (const int client : {used, fresh}) {
+    EXPECT_THAT(receive(client),
+                testing::AllOf(HasSubstr("Connection: close"), EndsWith("GET /echo ")));
+    ::close(client);
+  }
+  drained.get();
+}
+
 TEST_F(HttpTest, SaysWhichAddressIsTaken) {
   start();
   Server second(io_, Router(), {});

@@ -69,20 +69,38 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
     asio::steady_timer pause(self->io);
     for (;;) {
       auto [error, socket] = co_await acceptor->async_accept(kUse);
-      if (error == asio::error::operation_aborted || !acceptor->is_open()) co_return;
+      if (error && !acceptor->is_open()) co_return;
       if (error) {
         // Out of descriptors and the like: wait for some to be given back instead of spinning.
         pause.expires_after(kAcceptRetry);
         co_await pause.async_wait(kUse);
         continue;
       }
-      boost::system::error_code ignored;
-      socket.set_option(tcp::no_delay(true), ignored);
-      const bool full = static_cast<std::int64_t>(self->connections.size()) >=
-                        self->shared.limits.max_connections;
-      auto connection = std::make_shared<ServerConnection>(std::move(socket), self->shared);
-      self->connections.insert(connection);
-      asio::co_spawn(self->io, serve(self, connection, full), asio::detached);
+      self->take(std::move(socket));
+    }
+  }
+
+  void take(tcp::socket socket) {
+    boost::system::error_code ignored;
+    socket.set_option(tcp::no_delay(true), ignored);
+    const bool full =
+        static_cast<std::int64_t>(connections.size()) >= shared.limits.max_connections;
+    auto connection = std::make_shared<ServerConnection>(std::move(socket), shared);
+    connections.insert(connection);
+    asio::co_spawn(io, serve(shared_from_this(), connection, full), asio::detached);
+  }
+
+  // Clients that the kernel has let in already: closing the socket that listens would reset them.
+  void take_backlog() {
+    boost::system::error_code error;
+    for (const auto& acceptor : acceptors) {
+      acceptor->non_blocking(true, error);
+      while (!error) {
+        tcp::socket socket(io);
+        acceptor->accept(socket, error);
+        if (!error) take(std::move(socket));
+      }
+      error.clear();
     }
   }
 
@@ -109,8 +127,9 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
                                      std::chrono::milliseconds timeout) {
     constexpr std::chrono::milliseconds kLook{5};
     self->shared.draining = true;
+    self->take_backlog();
     self->close_acceptors();
-    for (const auto& connection : self->connections) connection->close_if_idle();
+    for (const auto& connection : self->connections) connection->expect_last_request();
     asio::steady_timer timer(self->io);
     const MonotonicTime deadline = SystemClock::instance().now() + timeout;
     while (!self->connections.empty() && SystemClock::instance().now() < deadline) {

@@ -55,8 +55,9 @@ class Server {
   std::int64_t connections() const;
   std::int64_t inflight_requests() const;
 
-  // Stops listening, closes idle connections, answers what is under way with Connection: close,
-  // ends streams, and returns when no connection is left or after `timeout`.
+  // Stops listening, answers what is under way with Connection: close, ends streams, and returns
+  // when no connection is left or after `timeout`. Idle connections are closed after a moment in
+  // which what their clients had sent already is still read and answered.
   asio::awaitable<void> drain(std::chrono::milliseconds timeout);
 
  private:

@@ -20,6 +20,8 @@ constexpr auto kUse = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadSize = 16 * 1024;
 constexpr std::size_t kMostLingered = 1024 * 1024;
 constexpr std::chrono::milliseconds kLingerTime{1'000};
+// A request that was on its way when draining began has arrived within this time.
+constexpr std::chrono::milliseconds kLastRequestTime{250};
 
 }  // namespace
 
@@ -76,14 +78,16 @@ void ServerConnection::expect_within(std::chrono::milliseconds time) {
 
 void ServerConnection::close_if_late(MonotonicTime now) {
   if (now < deadline_) return;
+  boost::system::error_code unknown;
+  if (idle_ && socket_.available(unknown) > 0) return;  // a request has come, and is read next
   late_ = true;
   deadline_ = MonotonicTime::max();
   boost::system::error_code ignored;
   socket_.cancel(ignored);
 }
 
-void ServerConnection::close_if_idle() {
-  if (idle_) close();
+void ServerConnection::expect_last_request() {
+  if (idle_) expect_within(kLastRequestTime);
 }
 
 void ServerConnection::close() {
@@ -137,8 +141,7 @@ asio::awaitable<std::optional<Request>> ServerConnection::read_request(Head& hea
   idle_ = buffer_.size() == 0;
   bool header_seen = false;
   if (idle_) {
-    if (shared_.draining) co_return std::nullopt;
-    expect_within(shared_.limits.idle_timeout);
+    expect_within(shared_.draining ? kLastRequestTime : shared_.limits.idle_timeout);
     const bool more = co_await read_more(parser);
     if (!more) co_return std::nullopt;
     idle_ = false;

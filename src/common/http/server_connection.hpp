@@ -39,8 +39,8 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   asio::awaitable<void> refuse();
 
   void close_if_late(MonotonicTime now);
-  // Closes at once when no request has begun.
-  void close_if_idle();
+  // Between requests: closes soon, but reads what was sent before the client could know.
+  void expect_last_request();
   void close();
 
  private:

@@ -34,9 +34,9 @@ def decode_batch(batch):
 
 
 class FakeProducer(ThreadingHTTPServer):
-    """Takes batches from the gateway; `outcome` is what it answers for each event.
+    """Takes batches from the gateway; `outcome` is what it answers for each event, after `delay`.
 
-    The next `refuse_next` batches are not taken: "unavailable".
+    `delay` is in seconds. The next `refuse_next` batches are not taken: "unavailable".
     """
 
     daemon_threads = True
@@ -46,12 +46,17 @@ class FakeProducer(ThreadingHTTPServer):
         self.events = []
         self.outcome = 0  # accepted
         self.refuse_next = 0
+        self.delay = 0
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def take(self):
         events, self.events = self.events, []
         return events
+
+    def close(self):
+        self.shutdown()
+        self.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -73,6 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         events = decode_batch(self.rfile.read(int(self.headers["Content-Length"])))
         outcome = self.server.outcome
+        time.sleep(self.server.delay)
         if self.server.refuse_next > 0:
             self.server.refuse_next -= 1
             outcome = UNAVAILABLE
@@ -96,23 +102,35 @@ def is_ready(url):
         return False
 
 
-@contextlib.contextmanager
-def gateway(program):
-    """Yields the gateway's URL and its producer."""
-    producer = FakeProducer()
+def start_gateway(program, producers):
+    """Its URL, and the process; it is ready."""
     url = f"http://127.0.0.1:{free_port()}"
     process = subprocess.Popen(
-        [program, "--listen", url.removeprefix("http://"), "--producers", producer.url,
+        [program, "--listen", url.removeprefix("http://"), "--producers", ",".join(producers),
          "--log-level", "error"])
+    deadline = time.monotonic() + 30
     try:
-        deadline = time.monotonic() + 30
         while not is_ready(url):
             assert process.poll() is None, "the gateway has ended"
             assert time.monotonic() < deadline, "the gateway does not become ready"
             time.sleep(0.02)
-        yield url, producer
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return url, process
+
+
+@contextlib.contextmanager
+def gateway(program):
+    """Yields the gateway's URL and its producer."""
+    producer = FakeProducer()
+    try:
+        url, process = start_gateway(program, [producer.url])
+        try:
+            yield url, producer
+        finally:
+            process.terminate()
+            assert process.wait(timeout=30) == 0
     finally:
-        process.terminate()
-        assert process.wait(timeout=30) == 0
-        producer.shutdown()
-        producer.server_close()
+        producer.close()
