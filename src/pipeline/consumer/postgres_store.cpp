@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/log.hpp"
+#include "pipeline/consumer/id_time.hpp"
 #include "pipeline/consumer/migrations.hpp"
 #include "pipeline/consumer/row_columns.hpp"
 
@@ -24,7 +26,9 @@ constexpr const char* kInsertDead =
 
 constexpr std::size_t kMaxId = 64;
 constexpr const char* kUniqueViolation = "23505";
+constexpr const char* kCheckViolation = "23514";
 constexpr int kInsertsAfterDuplicate = 20;
+constexpr std::chrono::seconds kRetryPartition{10};
 
 }  // namespace
 
@@ -47,7 +51,59 @@ Result<void> PostgresStore::ensure() {
     }
   }
   connection_ = std::make_unique<postgres::Connection>(std::move(*made));
+  if (Result<void> known = learn_partitions(); !known) {
+    connection_.reset();
+    return known;
+  }
+  for (const WallTime start : config_.partitions.wanted(config_.clock->wall_now())) {
+    if (catalog_.find(start) == nullptr) make_partition_for(start);
+  }
   return {};
+}
+
+Result<void> PostgresStore::learn_partitions() {
+  Result<PartitionCatalog> found = read_catalog(*connection_);
+  if (!found) return found.error();
+  catalog_ = std::move(*found);
+  catalog_stale_ = false;
+  return {};
+}
+
+// Not needed for what is written to be right, so a failure is only told.
+void PostgresStore::make_partition_for(WallTime id_time) {
+  const MonotonicTime now = config_.clock->now();
+  MonotonicTime& not_before = tried_[config_.partitions.floor(id_time)];
+  if (now < not_before || !connection_->usable()) return;
+  not_before = now + kRetryPartition;
+  const Result<bool> made = make_partition(*connection_, config_.partitions, id_time);
+  if (!made) {
+    log::warn("partition not made; its rows go to logs_default until it is",
+              {{"error", made.error().message}, {"code", made.error().code}});
+    return;
+  }
+  if (*made) log::info("partition made", {{"for", sql_time(id_time)}});
+  tried_.erase(config_.partitions.floor(id_time));
+  catalog_stale_ = true;
+  if (connection_->usable()) (void)learn_partitions();  // else before the next write
+}
+
+std::vector<StrangeRow> PostgresStore::place(std::span<const PartitionBatch> batches) {
+  id_times_.clear();
+  std::vector<StrangeRow> strange;
+  const LogPartition* last = nullptr;
+  for (const PartitionBatch& batch : batches) {
+    for (const LogRow& row : batch.rows) {
+      const std::optional<WallTime> time = id_time(row.event.id, catalog_.timed_from);
+      id_times_.push_back(time);
+      if (!time) continue;
+      if (last == nullptr || !last->holds(*time)) last = catalog_.find(*time);
+      const WallTime timestamp{Nanoseconds{row.event.timestamp_ns}};
+      if (last == nullptr || timestamp < last->ts_from || timestamp >= last->ts_to) {
+        strange.push_back({*time, timestamp});
+      }
+    }
+  }
+  return strange;
 }
 
 Result<std::map<int, std::int64_t>> PostgresStore::offsets(const std::vector<int>& partitions) {
@@ -82,6 +138,28 @@ Result<void> PostgresStore::reset_offset(int partition, std::int64_t from, std::
 
 Result<LogStore::Written> PostgresStore::write(std::span<const PartitionBatch> batches) {
   if (Result<void> up = ensure(); !up) return up.error();
+  if (catalog_stale_) {
+    if (Result<void> known = learn_partitions(); !known) return known.error();
+  }
+  strange_ = place(batches);
+  bool missing = false;
+  const WallTime now = config_.clock->wall_now();
+  for (const StrangeRow& row : strange_) {
+    if (catalog_.find(row.id_time) != nullptr || !config_.partitions.makes(row.id_time, now)) {
+      continue;
+    }
+    missing = true;
+    make_partition_for(row.id_time);
+  }
+  if (missing) strange_ = place(batches);
+  Result<Written> written = write_once(batches);
+  // A row on its way to logs_default when its partition was made is refused by that: no fault of
+  // its own. A row that breaks a constraint is refused again.
+  if (!written && written.error().code == kCheckViolation) written = write_once(batches);
+  return written;
+}
+
+Result<LogStore::Written> PostgresStore::write_once(std::span<const PartitionBatch> batches) {
   if (inserts_left_ > 0) {
     --inserts_left_;
     return write_by(&PostgresStore::insert_rows, batches);
@@ -104,6 +182,12 @@ Result<LogStore::Written> PostgresStore::write_by(WriteRows write_rows,
     begun->rollback();
     return Written{0, 0, std::move(*fenced)};
   }
+  bool widened = false;
+  if (!strange_.empty()) {
+    const Result<bool> fitted = fit(*connection_, strange_);
+    if (!fitted) return fitted.error();
+    widened = *fitted;
+  }
   std::int64_t rows = 0;
   for (const PartitionBatch& batch : batches) rows += static_cast<std::int64_t>(batch.rows.size());
   const Result<std::int64_t> inserted =
@@ -111,6 +195,7 @@ Result<LogStore::Written> PostgresStore::write_by(WriteRows write_rows,
   if (!inserted) return inserted.error();
   if (Result<void> dead = insert_dead(batches); !dead) return dead.error();
   if (Result<void> done = begun->commit(); !done) return done.error();
+  if (widened) catalog_stale_ = true;
   return Written{*inserted, rows - *inserted, {}};
 }
 
@@ -138,8 +223,9 @@ Result<std::vector<int>> PostgresStore::move_offsets(std::span<const PartitionBa
 
 Result<std::int64_t> PostgresStore::insert_rows(std::span<const PartitionBatch> batches) {
   RowColumns columns;
+  std::size_t at = 0;
   for (const PartitionBatch& batch : batches) {
-    for (const LogRow& row : batch.rows) columns.add(row);
+    for (const LogRow& row : batch.rows) columns.add(row, id_times_[at++]);
   }
   const Result<postgres::Rows> inserted =
       connection_->query_prepared("insert_rows", columns.take());
@@ -149,8 +235,9 @@ Result<std::int64_t> PostgresStore::insert_rows(std::span<const PartitionBatch> 
 
 Result<std::int64_t> PostgresStore::copy_rows(std::span<const PartitionBatch> batches) {
   RowCopy rows;
+  std::size_t at = 0;
   for (const PartitionBatch& batch : batches) {
-    for (const LogRow& row : batch.rows) rows.add(row);
+    for (const LogRow& row : batch.rows) rows.add(row, id_times_[at++]);
   }
   const Result<postgres::Rows> copied = connection_->copy_in(RowCopy::copy_sql(), rows.take());
   if (!copied) return copied.error();

@@ -9,6 +9,7 @@
 
 #include "common/base/random.hpp"
 #include "common/postgres/connection.hpp"
+#include "pipeline/consumer/id_time.hpp"
 #include "pipeline/consumer/log_json.hpp"
 #include "pipeline/consumer/migrations.hpp"
 #include "pipeline/consumer/query.hpp"
@@ -43,7 +44,7 @@ class Queries : public testing::Test {
       row.event = event;
       row.partition = 1;
       row.offset = offset_++;
-      columns.add(row);
+      columns.add(row, id_time(row.event.id, WallTime{}));
     }
     const Result<postgres::Rows> done = db_.query(RowColumns::insert_sql(), columns.take());
     ASSERT_TRUE(done.ok()) << done.error().message;
@@ -222,7 +223,7 @@ class Tail : public Queries {
       row.event.body = body;
       row.partition = partition;
       row.offset = offset;
-      columns.add(row);
+      columns.add(row, id_time(row.event.id, WallTime{}));
     }
     ASSERT_TRUE(db_.query(RowColumns::insert_sql(), columns.take()).ok());
   }
