@@ -103,8 +103,9 @@ const std::string& RowColumns::insert_sql() {
       arrays += (i == 0 ? "$" : ", $") + std::to_string(i + 1) + "::" + kColumns[i].type + "[]";
     }
     // Without columns: each partition has its own unique index.
-    return "INSERT INTO logs (" + names() + ") SELECT * FROM UNNEST(" + arrays +
-           ") ON CONFLICT DO NOTHING";
+    return "WITH stored AS (INSERT INTO logs (" + names() + ") SELECT * FROM UNNEST(" + arrays +
+           ") ON CONFLICT DO NOTHING RETURNING kafka_partition) SELECT kafka_partition, count(*) "
+           "FROM stored GROUP BY kafka_partition";
   }();
   return kSql;
 }

@@ -11,7 +11,7 @@
 namespace stormlog::pipeline {
 
 // Rows as the columns of one INSERT … SELECT FROM UNNEST … ON CONFLICT DO NOTHING, with the time in
-// each id (id_time()).
+// each id (id_time()). It tells how many are new: (partition, count).
 //
 // Threads: caller synchronises.
 class RowColumns {
