@@ -96,6 +96,7 @@ class Connection {
 
   bool usable() const;
   int server_version() const;  // 150004
+  std::chrono::milliseconds answer_timeout() const { return answer_timeout_; }
   void set_answer_timeout(std::chrono::milliseconds limit) { answer_timeout_ = limit; }
 
  private:

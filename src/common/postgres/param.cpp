@@ -93,7 +93,8 @@ void put_timestamp(std::string& bytes, Element element, std::int64_t unix_us) {
   assert(element == Element::timestamptz);
   (void)element;
   put(bytes, 8, 4);
-  put(bytes, static_cast<std::uint64_t>(unix_us - kPostgresEpochUs), 8);
+  const std::int64_t us = unix_us == kMinusInfinity ? unix_us : unix_us - kPostgresEpochUs;
+  put(bytes, static_cast<std::uint64_t>(us), 8);
 }
 
 }  // namespace

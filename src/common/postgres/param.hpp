@@ -35,6 +35,9 @@ struct Param {
 
 using Params = std::vector<Param>;
 
+// PostgreSQL's -infinity, for add_timestamp().
+inline constexpr std::int64_t kMinusInfinity = INT64_MIN;
+
 enum class Element { boolean, bytea, int2, int4, int8, jsonb, text, timestamptz, uuid };
 
 // A one-dimensional array in PostgreSQL's binary form, for UNNEST: no quoting on this side and no

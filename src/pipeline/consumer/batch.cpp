@@ -68,6 +68,7 @@ std::pair<PartitionBatch, PartitionBatch> PartitionBatch::split(std::size_t at) 
     half.bytes += rows[i].payload.size();
     half.rows.push_back(std::move(rows[i]));
   }
+  for (const auto& [offset, size] : gaps) (offset <= border ? first : second).gaps[offset] = size;
   for (DeadLetter& letter : dead) {
     PartitionBatch& half = letter.offset < border ? first : second;
     half.bytes += letter.payload.size();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -35,12 +36,14 @@ struct DeadLetter {
 
 // What one transaction does for one partition: moves its offset from `expected` to `next` and
 // stores what lies between. Both lists ascend by offset.
+// `gaps`: offset of a record → offsets before it that Kafka has nothing at.
 struct PartitionBatch {
   int partition = 0;
   std::int64_t expected = 0;
   std::int64_t next = 0;
   std::vector<LogRow> rows;
   std::vector<DeadLetter> dead;
+  std::map<std::int64_t, std::int64_t> gaps;
   std::size_t bytes = 0;
 
   // In the order of their offsets; `next` is the caller's.

@@ -76,6 +76,10 @@ ConsumerMetrics::ConsumerMetrics(telemetry::Metrics& m)
       cache_skipped(writes(m, "skipped")),
       dlq_relayed(m.counter("dlq_relayed_total", "Dead letters written to their stream")),
       dlq_replayed(m.counter("dlq_replayed_total", "Dead letters sent back to their topic")),
+      redis_durable(m.gauge("redis_durable",
+                            "1 where Redis keeps what it has acknowledged (appendonly, appendfsync "
+                            "always, no eviction), 0 where it may lose it, -1 where it does not "
+                            "tell")),
       dlq_pending(m.gauge("dlq_pending", "Dead letters in PostgreSQL that wait for Redis")),
       dlq_depth(m.gauge("dlq_depth", "Dead letters in the stream")),
       dlq_bytes(m.gauge("dlq_bytes", "Memory that the stream takes in Redis, about")),

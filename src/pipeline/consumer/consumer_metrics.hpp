@@ -47,6 +47,7 @@ struct ConsumerMetrics {
 
   telemetry::Counter dlq_relayed;
   telemetry::Counter dlq_replayed;
+  telemetry::Gauge redis_durable;
   telemetry::Gauge dlq_pending;
   telemetry::Gauge dlq_depth;
   telemetry::Gauge dlq_bytes;

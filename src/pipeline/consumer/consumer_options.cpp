@@ -70,6 +70,17 @@ void add_log_consumer_options(OptionTable& options, LogConsumerConfig& config) {
   options.add("drain-rate", &config.drain_rate, {1, 10'000'000},
               "Records per second that go from Redis to PostgreSQL when it is back. Raising it "
               "shortens the recovery and leaves less of PostgreSQL for queries meanwhile.");
+  options.add("partition-interval", &config.partitions.interval, {hours(1), hours(31 * 24)},
+              "Time of the ids that share a partition of the table logs; whole hours. Changing it "
+              "leaves the partitions that are there as they are.");
+  options.add("partitions-ahead", &config.partitions_ahead, {1, 100},
+              "Partitions that are there before their time comes.");
+  options.add("partition-late", &config.partitions.late, {milliseconds(0), hours(24 * 366)},
+              "Ids that are older get no partition made; their rows go to logs_default.");
+  options.add(
+      "retention", &config.partitions.retention, {milliseconds(0), hours(24 * 36'600)},
+      "Events older than this, by the time in their id, are dropped, a partition at a time. "
+      "0 keeps everything.");
   options.add("query-threads", &config.query_threads, {1, 64},
               "Queries at once; each has a connection to PostgreSQL of its own.");
   options.add("query-queue", &config.query_queue, {1, 100'000},

@@ -192,13 +192,17 @@ void DlqRelay::measure() {
   resilience::Permit permit = redis_breaker_->acquire();
   if (!permit) return;
   const std::string stream = dlq_stream(config_.topic);
-  const Result<std::vector<redis::Reply>> replies = redis_.pipeline(
-      {{"XLEN", stream}, {"XRANGE", stream, "-", "+", "COUNT", "1"}, {"MEMORY", "USAGE", stream}});
+  std::vector<redis::Command> commands = {
+      {"XLEN", stream}, {"XRANGE", stream, "-", "+", "COUNT", "1"}, {"MEMORY", "USAGE", stream}};
+  const std::size_t own = commands.size();
+  commands.insert(commands.end(), ask_durability().begin(), ask_durability().end());
+  const Result<std::vector<redis::Reply>> replies = redis_.pipeline(commands);
   if (!replies) {
     permit.failure();
     return;
   }
   permit.success();
+  note_durability(std::span(*replies).subspan(own));
   metrics_.dlq_depth.set(static_cast<double>((*replies)[0].integer));
   metrics_.dlq_bytes.set(static_cast<double>((*replies)[2].integer));  // none: 0
   double age = 0;
@@ -213,6 +217,20 @@ void DlqRelay::measure() {
     }
   }
   metrics_.dlq_oldest_age_seconds.set(age);
+}
+
+// Spilled records are told to Kafka, and dead letters deleted from their table, on Redis's word.
+void DlqRelay::note_durability(std::span<const redis::Reply> replies) {
+  RedisDurability now = judge_durability(replies);
+  metrics_.redis_durable.set(now.metric());
+  if (durability_ && durability_->why == now.why) return;
+  if (now.why.empty()) {
+    if (durability_) log::info("Redis keeps what it has acknowledged");
+  } else {
+    log::warn("Redis may lose what it has acknowledged: spilled records and dead letters",
+              {{"why", now.why}});
+  }
+  durability_ = std::move(now);
 }
 
 }  // namespace stormlog::pipeline

@@ -3,6 +3,8 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <thread>
 
@@ -10,6 +12,7 @@
 #include "common/postgres/connection.hpp"
 #include "common/redis/connection.hpp"
 #include "pipeline/consumer/consumer_metrics.hpp"
+#include "pipeline/consumer/redis_durability.hpp"
 #include "resilience/circuit_breaker.hpp"
 
 namespace stormlog::pipeline {
@@ -52,6 +55,7 @@ class DlqRelay {
   Result<int> move_page(postgres::Connection& db);
   Result<void> add_to_stream(const postgres::Rows& letters);
   void measure();
+  void note_durability(std::span<const redis::Reply> replies);
 
   DlqConfig config_;
   std::shared_ptr<resilience::CircuitBreaker> postgres_breaker_;
@@ -60,6 +64,7 @@ class DlqRelay {
   const Clock& clock_;
   std::unique_ptr<postgres::Connection> db_;
   redis::Client redis_;
+  std::optional<RedisDurability> durability_;  // as it was last told
 
   std::mutex mutex_;
   std::condition_variable condition_;

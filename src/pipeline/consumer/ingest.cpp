@@ -70,7 +70,8 @@ void Ingest::close_client() {
 }
 
 void Ingest::publish() {
-  board_.publish({client_, core_.assignment(), core_.positions(), core_.last_stored_produced()});
+  board_.publish({client_, core_.assignment(), core_.positions(), core_.last_stored_produced(),
+                  core_.accounts()});
 }
 
 }  // namespace stormlog::pipeline

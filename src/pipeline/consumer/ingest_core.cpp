@@ -52,6 +52,7 @@ void IngestCore::assigned(const std::vector<int>& partitions) {
   metrics_.rebalances.add();
   log::info("partitions assigned", {{"count", partitions.size()}});
   intake_.assign(partitions);
+  store_.forget(partitions);
   ++assignment_;
   retry_at_ = {};
   spill_at_ = {};
@@ -256,6 +257,29 @@ void IngestCore::publish() {
   metrics_.spill_backlog_records.set(static_cast<double>(spiller_.records()));
   metrics_.spill_backlog_bytes.set(static_cast<double>(spiller_.bytes()));
   if (hooks_.on_positions) hooks_.on_positions();
+}
+
+std::map<int, PartitionAccount> IngestCore::accounts() const {
+  std::map<int, PartitionAccount> all;
+  for (const auto& [partition, stored] : store_.known()) {
+    if (!intake_.positions().contains(partition)) continue;
+    const Lane lane = intake_.lane(partition);
+    PartitionAccount account{stored, stored.next, 0};
+    // In the store lane Kafka is read: what Redis may still have is passed by.
+    if (lane != Lane::store && spiller_.enabled()) {
+      const std::optional<SpillState> state = spiller_.known(partition);
+      if (!state) continue;
+      if (state->records > 0 && state->end > stored.next) {
+        // Some below are stored, and not trimmed yet: how many is not known.
+        if (state->begin < stored.next) continue;
+        account.spilled = state->records;
+        account.safe_until = state->end;
+      }
+    }
+    if (lane == Lane::spill) account.safe_until = std::max(stored.next, intake_.base(partition));
+    all[partition] = account;
+  }
+  return all;
 }
 
 bool IngestCore::warn_now(const std::string& code) {

@@ -11,6 +11,7 @@
 #include "common/base/clock.hpp"
 #include "pipeline/consumer/consumer_metrics.hpp"
 #include "pipeline/consumer/intake.hpp"
+#include "pipeline/consumer/position_board.hpp"
 #include "pipeline/consumer/record_source.hpp"
 #include "pipeline/consumer/spiller.hpp"
 #include "pipeline/consumer/store.hpp"
@@ -73,6 +74,8 @@ class IngestCore {
   bool broken() const { return broken_; }
   IngestMode mode() const;
   std::map<int, std::optional<std::int64_t>> positions() const { return intake_.positions(); }
+  // Of the assigned partitions of which it is known what the store and Redis have.
+  std::map<int, PartitionAccount> accounts() const;
   std::uint64_t assignment() const { return assignment_; }
   std::optional<WallTime> last_stored_produced() const { return last_stored_produced_; }
 

@@ -68,6 +68,7 @@ std::optional<PartitionBatch> IngestCore::next_page(int partition) {
   }
   for (const SpilledRecord& one : *spilled) {
     if (one.after > page.next) break;
+    if (one.offset > page.next) page.gaps[one.offset] = one.offset - page.next;
     SourceRecord record;
     record.partition = partition;
     record.offset = one.offset;

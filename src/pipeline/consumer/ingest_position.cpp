@@ -45,7 +45,7 @@ void IngestCore::position() {
     position_for_spill();
     return;
   }
-  if (clock_.now() < retry_at_) return;
+  if (clock_.now() < retry_at_ || !store_.ready()) return;
   const auto stored = ask_store(intake_.in(Lane::none));
   if (!stored) return;
   if (Result<void> done = position_from(*stored); !done) {
@@ -59,7 +59,7 @@ void IngestCore::position() {
 
 // From cache-only mode, as soon as the breaker admits a call.
 void IngestCore::come_back() {
-  if (clock_.now() < retry_at_ || !breaker_->would_permit()) return;
+  if (clock_.now() < retry_at_ || !breaker_->would_permit() || !store_.ready()) return;
   const auto stored = ask_store(intake_.assigned());
   if (!stored) return;
   log::info("the store is back", {{"spilled", spiller_.records()}});
@@ -74,7 +74,7 @@ void IngestCore::come_back() {
 // One that has no partitions still finds out that the store is back.
 void IngestCore::try_breaker() {
   if (clock_.now() < retry_at_ || breaker_->state() == resilience::BreakerState::closed) return;
-  if (breaker_->would_permit() && ask_store({})) publish();
+  if (breaker_->would_permit() && store_.ready() && ask_store({})) publish();
 }
 
 std::optional<std::map<int, std::int64_t>> IngestCore::ask_store(
@@ -162,10 +162,13 @@ Result<void> IngestCore::start_from(std::map<int, std::int64_t> stored,
     if (start.reset) {
       log::error("topic is shorter than what was stored of it; it is read from its beginning",
                  {{"partition", partition}, {"stored", next}, {"end", mark.high}});
+    }
+    // Where nothing was ever stored what Kafka has deleted was never ours to count.
+    if (start.reset || (next == 0 && start.read_from > 0)) {
       if (Result<void> done = store_.reset_offset(partition, next, start.read_from); !done) {
         return done;
       }
-      metrics_.offset_resets.add();
+      if (start.reset) metrics_.offset_resets.add();
       next = start.read_from;
     }
     if (start.from_backlog) {
@@ -199,6 +202,12 @@ void IngestCore::position_for_spill() {
 Result<void> IngestCore::spill_from(const std::vector<int>& partitions) {
   const Result<std::map<int, SpillState>> states = spiller_.look(partitions);
   if (!states) return states.error();
+  std::map<int, std::int64_t> passed;
+  for (const auto& [partition, state] : *states) {
+    const std::int64_t stored = intake_.stored(partition).value_or(0);
+    if (state.records > 0 && state.begin < stored) passed[partition] = stored;
+  }
+  if (!passed.empty()) (void)spiller_.trim(passed);
   // Not for a few records at a time: they would be read from Kafka and dropped again and again.
   if (!spiller_.has_room(
           std::min<std::uint64_t>(config_.batch.max_bytes, spiller_.max_bytes() / 4))) {

@@ -203,6 +203,9 @@ class Program {
         if (!world_.kafka.gaps[p].contains(o)) expected.push_back(o);
       }
       EXPECT_EQ(world_.store.stored[p], expected) << "partition " << p;
+      const PartitionTally& tally = world_.store.tally[p];
+      EXPECT_EQ(world_.store.next[p] - tally.start, tally.stored + tally.dead + tally.no_record)
+          << "partition " << p;
     }
     for (auto& member : members_) {
       EXPECT_EQ(member->metric("consumer_missing_records_total"), 0);

@@ -151,12 +151,23 @@ class FakeStore final : public LogStore {
     fuse_.tick();
     if (down) return gone();
     std::map<int, std::int64_t> found;
-    for (const int partition : partitions) found[partition] = next[partition];
+    for (const int partition : partitions) {
+      found[partition] = next[partition];
+      known_[partition] = {next[partition], tally[partition]};
+    }
     return found;
   }
+  std::map<int, StoredPosition> known() const override { return known_; }
+  void forget(const std::vector<int>& partitions) override {
+    for (const int partition : partitions) known_.erase(partition);
+  }
+  bool ready() override { return true; }
   Result<void> reset_offset(int partition, std::int64_t from, std::int64_t to) override {
     if (down) return gone();
-    if (next[partition] == from) next[partition] = to;
+    if (next[partition] != from) return {};
+    next[partition] = to;
+    tally[partition].start += to - from;
+    known_[partition] = {to, tally[partition]};
     return {};
   }
   Result<Written> write(std::span<const PartitionBatch> batches) override {
@@ -177,23 +188,33 @@ class FakeStore final : public LogStore {
       }
       written.inserted += static_cast<std::int64_t>(batch.rows.size());
       next[batch.partition] = batch.next;
+      tally[batch.partition].stored += static_cast<std::int64_t>(batch.rows.size());
+      tally[batch.partition].dead += static_cast<std::int64_t>(batch.dead.size());
+      for (const auto& [offset, size] : batch.gaps) tally[batch.partition].no_record += size;
     }
     fuse_.tick();
     if (lose_answers > 0) {
       --lose_answers;
       return gone();
     }
+    for (const PartitionBatch& batch : batches) {
+      known_[batch.partition] = {batch.next, tally[batch.partition]};
+    }
     return written;
   }
+  // A process that starts knows nothing.
+  void start_anew() { known_.clear(); }
 
   bool down = false;
   int lose_answers = 0;  // of commits that happen all the same
   std::map<int, std::int64_t> next;
+  std::map<int, PartitionTally> tally;
   std::map<int, std::vector<std::int64_t>> stored;  // rows and dead letters, as they came
 
  private:
   static Error gone() { return postgres::make_error("gone", "57P01"); }
   Fuse& fuse_;
+  std::map<int, StoredPosition> known_;
 };
 
 class FakeSpillLog final : public SpillLog {
@@ -250,7 +271,8 @@ class FakeSpillLog final : public SpillLog {
   SpillState state(int partition) {
     const auto& log = logs[partition];
     if (log.empty()) return {};
-    return {static_cast<std::int64_t>(log.size()), log.size() * kEach, log.rbegin()->first + 1};
+    return {static_cast<std::int64_t>(log.size()), log.size() * kEach, log.rbegin()->first + 1,
+            log.begin()->first};
   }
   std::int64_t records() {
     std::int64_t sum = 0;

@@ -78,6 +78,7 @@ Intake::Verdict Intake::offer(int partition, std::int64_t offset) {
   if (state.gap_seen == offset) state.has_gaps = true;
   if (offset == state.expected || state.has_gaps) {
     state.gap_seen.reset();
+    if (offset > state.expected) state.batch.gaps[offset] = offset - state.expected;
     return Verdict::take;
   }
   state.gap_seen = offset;
@@ -158,6 +159,12 @@ void Intake::spilled(int partition, std::int64_t next) {
 std::optional<std::int64_t> Intake::stored(int partition) const {
   const auto found = partitions_.find(partition);
   return found == partitions_.end() ? std::nullopt : found->second.stored;
+}
+
+std::int64_t Intake::base(int partition) const {
+  const auto found = partitions_.find(partition);
+  assert(found != partitions_.end());
+  return found->second.base;
 }
 
 std::map<int, std::optional<std::int64_t>> Intake::positions() const {

@@ -77,6 +77,8 @@ class Intake {
   void stored(int partition, std::int64_t next);
   // After the append.
   void spilled(int partition, std::int64_t next);
+  // Where the next batch begins: what lies before is stored or, in the spill lane, spilled.
+  std::int64_t base(int partition) const;
   // What the database has of it.
   std::optional<std::int64_t> stored(int partition) const;
 

@@ -58,7 +58,7 @@ std::optional<LagSample> LagKeeper::sample(MonotonicTime now) const {
 }
 
 LagMonitor::LagMonitor(const PositionBoard& board, telemetry::Metrics& metrics, const Clock& clock)
-    : board_(board), clock_(clock) {
+    : board_(board), clock_(clock), conservation_(metrics, clock) {
   const auto sample = [keeper = keeper_, &clock] { return keeper->sample(clock.now()); };
   metrics.gauge_source(
       "kafka_consumer_lag", "Records in Kafka that are not stored yet; absent while unknown",
@@ -104,6 +104,7 @@ void LagMonitor::measure() {
   const Positions before = board_.read();
   if (!before.client || before.next.empty()) {
     keeper_->update(before, {}, before, clock_.now(), clock_.wall_now());
+    conservation_.update({}, before);
     return;
   }
   std::vector<int> partitions;
@@ -111,7 +112,9 @@ void LagMonitor::measure() {
   const Result<kafka::Offsets> high = before.client->high_watermarks(partitions, kAskLimit);
   // Unanswered: the last sample holds until it is too old.
   if (!high) return;
-  keeper_->update(before, *high, board_.read(), clock_.now(), clock_.wall_now());
+  const Positions after = board_.read();
+  keeper_->update(before, *high, after, clock_.now(), clock_.wall_now());
+  conservation_.update(*high, after);
 }
 
 }  // namespace stormlog::pipeline

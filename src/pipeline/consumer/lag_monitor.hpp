@@ -8,6 +8,7 @@
 
 #include "common/base/clock.hpp"
 #include "common/telemetry/metrics.hpp"
+#include "pipeline/consumer/conservation.hpp"
 #include "pipeline/consumer/position_board.hpp"
 
 namespace stormlog::pipeline {
@@ -44,7 +45,7 @@ class LagKeeper {
 
 // Asks Kafka for the ends of the assigned partitions, five times a second, on a thread of its own:
 // also when nothing arrives and while PostgreSQL is away. Exports kafka_consumer_lag{partition},
-// consumer_lag_seconds and consumer_assigned_partitions.
+// consumer_lag_seconds, consumer_assigned_partitions and what ConservationKeeper does.
 //
 // Lifetime: board, metrics and clock must outlive it; the destructor stops.
 class LagMonitor {
@@ -62,6 +63,7 @@ class LagMonitor {
   const Clock& clock_;
   // Shared with the metrics, which may be scraped after the monitor's end.
   std::shared_ptr<LagKeeper> keeper_ = std::make_shared<LagKeeper>();
+  ConservationKeeper conservation_;
   std::mutex mutex_;
   std::condition_variable condition_;
   bool stop_ = false;

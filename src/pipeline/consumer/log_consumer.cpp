@@ -16,6 +16,7 @@
 #include "pipeline/consumer/ingest.hpp"
 #include "pipeline/consumer/ingest_core.hpp"
 #include "pipeline/consumer/lag_monitor.hpp"
+#include "pipeline/consumer/partition_keeper.hpp"
 #include "pipeline/consumer/postgres_store.hpp"
 #include "pipeline/consumer/read_api.hpp"
 #include "pipeline/consumer/redis_spill_log.hpp"
@@ -65,7 +66,9 @@ struct LogConsumer::Impl {
         redis_breaker(make_breaker("redis", config, clock)),
         redis(std::move(redis_url)),
         store({connect_options(config, "ingest", config.postgres_timeout), config.kafka.group,
-               config.kafka.topic}),
+               config.kafka.topic, config.partitions, &clock}),
+        keeper(connect_options(config, "partitions", config.postgres_timeout), config.partitions,
+               postgres_breaker, service.metrics(), clock),
         cache({redis, redis_options(), config.cache_ttl, config.cache_bytes}, redis_breaker,
               metrics, clock),
         dlq({connect_options(config, "dlq", config.postgres_timeout), redis, redis_options(),
@@ -152,6 +155,7 @@ struct LogConsumer::Impl {
   redis::Url redis;
   PositionBoard board;
   PostgresStore store;
+  PartitionKeeper keeper;
   CacheWriter cache;
   DlqRelay dlq;
   QueryPool pool;
@@ -174,6 +178,8 @@ Result<std::unique_ptr<LogConsumer>> LogConsumer::create(LogConsumerConfig confi
   }
   Result<redis::Url> redis = redis::Url::parse(config.redis);
   if (!redis) return redis.error().in("--redis");
+  config.partitions.ahead = static_cast<int>(config.partitions_ahead);
+  if (Result<void> good = config.partitions.check(); !good) return good.error();
   config.batch.max_rows = static_cast<std::size_t>(config.batch_rows);
   config.batch.max_bytes = static_cast<std::size_t>(config.batch_bytes);
   config.kafka.heartbeat = config.kafka.session_timeout / 6;

@@ -10,6 +10,7 @@
 #include "common/kafka/consumer/consumer.hpp"
 #include "common/service/service_config.hpp"
 #include "pipeline/consumer/intake.hpp"
+#include "pipeline/consumer/partition_rules.hpp"
 #include "resilience/circuit_breaker.hpp"
 
 namespace stormlog::service {
@@ -38,6 +39,8 @@ struct LogConsumerConfig {
   std::int64_t query_threads = 2;
   std::int64_t query_queue = 64;
   std::chrono::milliseconds query_timeout{5'000};
+  PartitionRules partitions;
+  std::int64_t partitions_ahead = 3;
   std::int64_t tail_readers = 32;
   std::int64_t tail_max_behind = 1'000'000;
   resilience::CircuitBreakerConfig breaker;  // of PostgreSQL and Redis alike

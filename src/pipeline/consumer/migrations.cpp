@@ -11,6 +11,7 @@ namespace {
 
 // Any number that nobody else uses: "stormlog" in ASCII.
 constexpr std::int64_t kLock = 0x73746f726d6c6f67;
+constexpr std::chrono::hours kMigrationLimit{4};
 
 Result<std::map<int, std::string>> applied(postgres::Connection& connection) {
   Result<void> made = connection.script(
@@ -30,7 +31,13 @@ Result<std::map<int, std::string>> applied(postgres::Connection& connection) {
 Result<void> apply(postgres::Connection& connection, const Migration& migration) {
   Result<postgres::Transaction> begun = postgres::Transaction::begin(connection);
   if (!begun) return begun.error();
-  if (Result<void> done = connection.script(std::string(migration.sql)); !done) return done;
+  // A big table may take longer than any statement of every day.
+  if (Result<void> set = connection.script("SET LOCAL statement_timeout = 0"); !set) return set;
+  const std::chrono::milliseconds usual = connection.answer_timeout();
+  connection.set_answer_timeout(kMigrationLimit);
+  Result<void> done = connection.script(std::string(migration.sql));
+  connection.set_answer_timeout(usual);
+  if (!done) return done;
   const Result<postgres::Rows> recorded =
       connection.query("INSERT INTO schema_migrations (version, name) VALUES ($1, $2)",
                        {migration.version, migration.name});

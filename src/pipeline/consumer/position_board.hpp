@@ -8,12 +8,20 @@
 #include <utility>
 
 #include "common/base/clock.hpp"
+#include "pipeline/consumer/store.hpp"
 
 namespace stormlog::kafka {
 class Consumer;
 }
 
 namespace stormlog::pipeline {
+
+// What is known of a partition's records, all of one moment; conservation.hpp makes the sum.
+struct PartitionAccount {
+  StoredPosition stored;
+  std::int64_t safe_until = 0;  // the offset behind the last record that is stored or spilled
+  std::int64_t spilled = 0;     // records in Redis from stored.next on
+};
 
 // Where the ingest stands, for those who watch it.
 struct Positions {
@@ -22,6 +30,7 @@ struct Positions {
   // The next offset to store of each assigned partition, as last known; empty where it never was.
   std::map<int, std::optional<std::int64_t>> next;
   std::optional<WallTime> last_stored_produced;  // Kafka's timestamp of the last stored record
+  std::map<int, PartitionAccount> accounts{};    // of the assigned partitions that are known
 };
 
 // Threads: thread-safe.

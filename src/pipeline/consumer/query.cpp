@@ -1,6 +1,10 @@
 #include "pipeline/consumer/query.hpp"
 
+#include <algorithm>
+
 #include "common/base/units.hpp"
+#include "pipeline/consumer/id_time.hpp"
+#include "pipeline/consumer/log_partitions.hpp"
 
 namespace stormlog::pipeline {
 namespace {
@@ -48,6 +52,36 @@ Result<void> apply(LogQuery& query, const std::string& name, const std::string& 
   return {};
 }
 
+// Whether a partition can hold a row that the query wants.
+bool concerns(const LogQuery& query, const LogPartition& partition) {
+  const auto ns = [](WallTime time) { return time.time_since_epoch().count(); };
+  if (query.since_ns && ns(partition.ts_to) <= *query.since_ns) return false;
+  if (query.until_ns && ns(partition.ts_from) >= *query.until_ns) return false;
+  return !query.after || ns(partition.ts_from) <= query.after->ts_ns;
+}
+
+// All times but those of the partitions that hold nothing: what was not known, and logs_untimed and
+// logs_default, stay in. Written as ranges, which the planner prunes by.
+void pass_by(const LogQuery& query, std::span<const LogPartition> known, Statement& statement) {
+  std::vector<std::pair<WallTime, WallTime>> out;  // by time, neighbours joined
+  for (const LogPartition& partition : known) {
+    if (concerns(query, partition)) continue;
+    if (!out.empty() && out.back().second == partition.from) {
+      out.back().second = partition.to;
+    } else {
+      out.emplace_back(partition.from, partition.to);
+    }
+  }
+  if (out.empty()) return;
+  const auto time = [&](WallTime at) { return statement.bind(sql_time(at)) + "::timestamptz"; };
+  std::string condition = "(id_time < " + time(out.front().first);
+  for (std::size_t i = 0; i + 1 < out.size(); ++i) {
+    condition +=
+        " OR (id_time >= " + time(out[i].second) + " AND id_time < " + time(out[i + 1].first) + ")";
+  }
+  statement.where(condition + " OR id_time >= " + time(out.back().second) + ")");
+}
+
 }  // namespace
 
 Result<LogQuery> LogQuery::parse(const std::vector<std::pair<std::string, std::string>>& params) {
@@ -62,9 +96,14 @@ Result<LogQuery> LogQuery::parse(const std::vector<std::pair<std::string, std::s
   return query;
 }
 
-Statement list_statement(const LogQuery& query) {
+bool has_time(const LogQuery& query) {
+  return query.since_ns || query.until_ns || query.after;
+}
+
+Statement list_statement(const LogQuery& query, std::span<const LogPartition> known) {
   Statement statement;
   statement.sql = kColumns;
+  pass_by(query, known, statement);
   if (query.since_ns) statement.where("ts_ns >= " + statement.bind(*query.since_ns));
   if (query.until_ns) statement.where("ts_ns < " + statement.bind(*query.until_ns));
   if (query.after) {
@@ -81,6 +120,12 @@ Statement get_statement(const Uuid& id) {
   Statement statement;
   statement.sql = kColumns;
   statement.where("id = " + statement.bind(id.to_string()));
+  // Those from before the table was partitioned are in logs_untimed, whatever their version.
+  if (const std::optional<WallTime> time = id_time(id, WallTime{})) {
+    statement.where("id_time IN ('-infinity', " + statement.bind(sql_time(*time)) + ")");
+  } else {
+    statement.where("id_time = '-infinity'");
+  }
   return statement;
 }
 

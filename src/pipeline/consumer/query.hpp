@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "common/postgres/connection.hpp"
 #include "pipeline/consumer/cursor.hpp"
 #include "pipeline/consumer/log_filter.hpp"
+#include "pipeline/consumer/partition_rules.hpp"
 #include "pipeline/event/event.hpp"
 
 namespace stormlog::pipeline {
@@ -30,8 +32,13 @@ struct LogQuery {
   static Result<LogQuery> parse(const std::vector<std::pair<std::string, std::string>>& params);
 };
 
-// Newest first; one row more than the limit, to know whether there is another page.
-Statement list_statement(const LogQuery& query);
+// Newest first; one row more than the limit, to know whether there is another page. Partitions
+// among `known` that hold nothing of the query's time are passed by; ask for them before, so that
+// what is written meanwhile is merely not seen.
+Statement list_statement(const LogQuery& query, std::span<const LogPartition> known = {});
+// Whether the query has a time that partitions can be passed by for.
+bool has_time(const LogQuery& query);
+// Looks into two partitions at most.
 Statement get_statement(const Uuid& id);
 
 // "SELECT … FROM logs", with the columns that read_row() reads.

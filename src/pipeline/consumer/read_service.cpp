@@ -7,6 +7,7 @@
 #include "pipeline/consumer/cache_writer.hpp"
 #include "pipeline/consumer/cached_list.hpp"
 #include "pipeline/consumer/log_json.hpp"
+#include "pipeline/consumer/log_partitions.hpp"
 #include "pipeline/consumer/redis_call.hpp"
 
 namespace stormlog::pipeline {
@@ -66,6 +67,19 @@ Result<postgres::Rows> ReadService::ask(QueryPool::Worker& worker,
   return rows;
 }
 
+Result<postgres::Rows> ReadService::ask_list(QueryPool::Worker& worker,
+                                             const LogQuery& query) const {
+  std::vector<LogPartition> known;
+  if (has_time(query)) {
+    Statement partitions;
+    partitions.sql = std::string(select_partitions()) + " ORDER BY id_time_from";
+    Result<postgres::Rows> rows = ask(worker, partitions);
+    if (!rows) return rows;
+    for (int i = 0; i < rows->size(); ++i) known.push_back(read_partition(*rows, i));
+  }
+  return ask(worker, list_statement(query, known));
+}
+
 http::Response ReadService::failed(const Error& error) const {
   if (error.code == kCanceled) {
     return http::problem(504, "the query did not end within " +
@@ -97,7 +111,7 @@ http::Response ReadService::get(QueryPool::Worker& worker, const Uuid& id) const
 }
 
 http::Response ReadService::list(QueryPool::Worker& worker, const LogQuery& query) const {
-  const Result<postgres::Rows> rows = ask(worker, list_statement(query));
+  const Result<postgres::Rows> rows = ask_list(worker, query);
   if (!rows) {
     if (rows.error().code != kCanceled) {
       if (auto degraded = list_degraded(worker, query)) return std::move(*degraded);

@@ -54,6 +54,7 @@ class ReadService {
   std::optional<http::Response> list_degraded(QueryPool::Worker& worker,
                                               const LogQuery& query) const;
   Result<postgres::Rows> ask(QueryPool::Worker& worker, const Statement& statement) const;
+  Result<postgres::Rows> ask_list(QueryPool::Worker& worker, const LogQuery& query) const;
   http::Response failed(const Error& error) const;
 
   Breakers breakers_;

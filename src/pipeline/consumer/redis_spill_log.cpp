@@ -10,7 +10,7 @@ namespace {
 using redis::Command;
 using redis::Reply;
 
-constexpr std::size_t kStateCommands = 3;
+constexpr std::size_t kStateCommands = 4;
 
 // Deleting what is empty must not race with an append.
 constexpr const char* kTrim =
@@ -60,6 +60,7 @@ void ask_state(std::vector<Command>& commands, const std::string& key) {
   commands.push_back({"XLEN", key});
   commands.push_back({"MEMORY", "USAGE", key});
   commands.push_back({"XREVRANGE", key, "+", "-", "COUNT", "1"});
+  commands.push_back({"XRANGE", key, "-", "+", "COUNT", "1"});
 }
 
 Result<SpillState> read_state(std::span<const Reply> replies) {
@@ -73,6 +74,10 @@ Result<SpillState> read_state(std::span<const Reply> replies) {
     const std::string& id = replies[2].elements[0].elements[0].text;
     state.end = number(id.substr(0, id.find('-')));
     if (state.end < 0) return Error::permanent("Redis: a stream's id is not an offset: " + id);
+  }
+  if (!replies[3].elements.empty() && !replies[3].elements[0].elements.empty()) {
+    const std::string& id = replies[3].elements[0].elements[0].text;
+    state.begin = number(id.substr(0, id.find('-'))) - 1;
   }
   return state;
 }

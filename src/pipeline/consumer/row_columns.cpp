@@ -15,7 +15,7 @@ struct Column {
 };
 
 // In the order in which write_row() gives them.
-constexpr std::array<Column, 18> kColumns = {{
+constexpr std::array<Column, 19> kColumns = {{
     {"id", "uuid", Element::uuid},
     {"ts", "timestamptz", Element::timestamptz},
     {"ts_ns", "bigint", Element::int8},
@@ -34,6 +34,7 @@ constexpr std::array<Column, 18> kColumns = {{
     {"scope", "jsonb", Element::jsonb},
     {"kafka_partition", "integer", Element::int4},
     {"kafka_offset", "bigint", Element::int8},
+    {"id_time", "timestamptz", Element::timestamptz},
 }};
 
 std::string names() {
@@ -65,7 +66,7 @@ void add_object(Out&& out, const std::string& json) {
 
 // `next()` gives where the next column's value goes.
 template <typename Next>
-void write_row(const LogRow& row, Next next) {
+void write_row(const LogRow& row, std::optional<WallTime> id_time, Next next) {
   const EventRecord& event = row.event;
   next().add_uuid(event.id.bytes.data());
   next().add_timestamp(to_us(event.timestamp_ns));
@@ -85,6 +86,8 @@ void write_row(const LogRow& row, Next next) {
   add_object(next(), event.scope);
   next().add_int(row.partition);
   next().add_int(row.offset);
+  next().add_timestamp(id_time ? to_us(id_time->time_since_epoch().count())
+                               : postgres::kMinusInfinity);
 }
 
 }  // namespace
@@ -99,15 +102,17 @@ const std::string& RowColumns::insert_sql() {
     for (std::size_t i = 0; i < kColumns.size(); ++i) {
       arrays += (i == 0 ? "$" : ", $") + std::to_string(i + 1) + "::" + kColumns[i].type + "[]";
     }
-    return "INSERT INTO logs (" + names() + ") SELECT * FROM UNNEST(" + arrays +
-           ") ON CONFLICT (id) DO NOTHING";
+    // Without columns: each partition has its own unique index.
+    return "WITH stored AS (INSERT INTO logs (" + names() + ") SELECT * FROM UNNEST(" + arrays +
+           ") ON CONFLICT DO NOTHING RETURNING kafka_partition) SELECT kafka_partition, count(*) "
+           "FROM stored GROUP BY kafka_partition";
   }();
   return kSql;
 }
 
-void RowColumns::add(const LogRow& row) {
+void RowColumns::add(const LogRow& row, std::optional<WallTime> id_time) {
   std::size_t column = 0;
-  write_row(row, [&]() -> BinaryArray& { return columns_[column++]; });
+  write_row(row, id_time, [&]() -> BinaryArray& { return columns_[column++]; });
 }
 
 postgres::Params RowColumns::take() {
@@ -128,9 +133,9 @@ const std::string& RowCopy::copy_sql() {
   return kSql;
 }
 
-void RowCopy::add(const LogRow& row) {
+void RowCopy::add(const LogRow& row, std::optional<WallTime> id_time) {
   rows_.begin_row();
-  write_row(row, [this]() -> postgres::CopyRows& { return rows_; });
+  write_row(row, id_time, [this]() -> postgres::CopyRows& { return rows_; });
 }
 
 }  // namespace stormlog::pipeline

@@ -1,14 +1,17 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "common/base/clock.hpp"
 #include "common/postgres/param.hpp"
 #include "pipeline/consumer/batch.hpp"
 
 namespace stormlog::pipeline {
 
-// Rows as the columns of one INSERT … SELECT FROM UNNEST … ON CONFLICT (id) DO NOTHING.
+// Rows as the columns of one INSERT … SELECT FROM UNNEST … ON CONFLICT DO NOTHING, with the time in
+// each id (id_time()). It tells how many are new: (partition, count).
 //
 // Threads: caller synchronises.
 class RowColumns {
@@ -16,7 +19,7 @@ class RowColumns {
   RowColumns();
 
   static const std::string& insert_sql();
-  void add(const LogRow& row);
+  void add(const LogRow& row, std::optional<WallTime> id_time);
   // One parameter for each column; empty afterwards.
   postgres::Params take();
 
@@ -32,7 +35,7 @@ class RowCopy {
   RowCopy();
 
   static const std::string& copy_sql();
-  void add(const LogRow& row);
+  void add(const LogRow& row, std::optional<WallTime> id_time);
   std::string take() { return rows_.take(); }
 
  private:

@@ -27,7 +27,8 @@ struct SpilledRecord {
 struct SpillState {
   std::int64_t records = 0;
   std::uint64_t bytes = 0;
-  std::int64_t end = 0;  // the offset behind the newest record; 0 without any
+  std::int64_t end = 0;    // the offset behind the newest record; 0 without any
+  std::int64_t begin = 0;  // the offset of the oldest one
 };
 
 // An ordered, durable log for each partition, in which a record's place is its Kafka offset.

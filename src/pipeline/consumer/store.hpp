@@ -10,6 +10,20 @@
 
 namespace stormlog::pipeline {
 
+// What became of a partition's records, counted in the transactions that move its offset.
+struct PartitionTally {
+  std::int64_t start = 0;       // the offset that counting began at
+  std::int64_t stored = 0;      // rows
+  std::int64_t duplicates = 0;  // their id was there already
+  std::int64_t dead = 0;        // dead letters
+  std::int64_t no_record = 0;   // offsets that Kafka has nothing at
+};
+
+struct StoredPosition {
+  std::int64_t next = 0;
+  PartitionTally tally;
+};
+
 // Where the consumer stores: rows, offsets and dead letters, each write all or nothing.
 //
 // Threads:  caller synchronises.
@@ -21,7 +35,13 @@ class LogStore {
 
   // The next offset of each partition; one that was never seen begins at 0.
   virtual Result<std::map<int, std::int64_t>> offsets(const std::vector<int>& partitions) = 0;
-  // Sets it, if it is still `from`.
+  // What was last learned of them by the other calls. Never asks.
+  virtual std::map<int, StoredPosition> known() const = 0;
+  virtual void forget(const std::vector<int>& partitions) = 0;
+  // Whether a call can be made now. Begins to connect where it must, and does not wait for it; a
+  // connection that failed is an error of the next call.
+  virtual bool ready() = 0;
+  // Sets it, if it is still `from`; counting begins as much later.
   virtual Result<void> reset_offset(int partition, std::int64_t from, std::int64_t to) = 0;
 
   struct Written {

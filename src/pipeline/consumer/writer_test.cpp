@@ -19,6 +19,9 @@ using testing::IsEmpty;
 class FakeStore final : public LogStore {
  public:
   Result<std::map<int, std::int64_t>> offsets(const std::vector<int>&) override { return next; }
+  std::map<int, StoredPosition> known() const override { return {}; }
+  void forget(const std::vector<int>&) override {}
+  bool ready() override { return true; }
   Result<void> reset_offset(int partition, std::int64_t, std::int64_t to) override {
     next[partition] = to;
     return {};

@@ -34,9 +34,7 @@ class ConsumerProcess : public testing::Test {
   static void TearDownTestSuite() { postgres_.reset(); }
 
   void SetUp() override {
-    ASSERT_TRUE(
-        db().script("DROP TABLE IF EXISTS logs, consumer_offsets, dead_letters, schema_migrations")
-            .ok());
+    ASSERT_TRUE(db().script("DROP SCHEMA public CASCADE; CREATE SCHEMA public").ok());
   }
   void TearDown() override {
     // What the services said helps only where something went wrong.

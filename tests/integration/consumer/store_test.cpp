@@ -25,9 +25,7 @@ class Store : public testing::Test {
   static void TearDownTestSuite() { server_.reset(); }
 
   void SetUp() override {
-    ASSERT_TRUE(
-        db().script("DROP TABLE IF EXISTS logs, consumer_offsets, dead_letters, schema_migrations")
-            .ok());
+    ASSERT_TRUE(db().script("DROP SCHEMA public CASCADE; CREATE SCHEMA public").ok());
   }
 
   static postgres::ConnectOptions options() {
