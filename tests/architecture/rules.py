@@ -15,12 +15,13 @@ MAY_INCLUDE = [
     ("resilience/examples", ["resilience"]),
     ("pipeline/event", ["common/*"]),
     ("pipeline/format", ["pipeline/event", "common/*"]),
+    ("pipeline/auth", ["resilience", "common/*"]),
     ("pipeline/admin|pipeline/ingest",
-     ["pipeline/event", "pipeline/format", "resilience", "common/*"]),
+     ["pipeline/event", "pipeline/format", "pipeline/auth", "resilience", "common/*"]),
     # The three services share what is above and never see one another.
     ("pipeline/gateway|pipeline/producer|pipeline/consumer",
-     ["pipeline/event", "pipeline/format", "pipeline/admin", "pipeline/ingest", "resilience",
-      "common/*"]),
+     ["pipeline/event", "pipeline/format", "pipeline/auth", "pipeline/admin", "pipeline/ingest",
+      "resilience", "common/*"]),
     ("proxy", ["common/*"]),
     ("proxy/*", ["proxy", "proxy/*", "common/*"]),
     # Inside chaos: each layer sees its own and those below, and cycles are errors of their own.

@@ -43,6 +43,8 @@ struct Request {
   Headers headers;
   std::string body;
   std::string remote;        // "127.0.0.1:53122"
+  std::string certificate;   // the subject of the client's, where it has shown one: "CN=shop"
+  std::string token_name;    // who sent it, as the router's guard found out; "" = nobody known
   MonotonicTime received{};  // when its last byte had arrived
   // Values of {name} parts of the route's path, percent-decoded; set by the Router.
   std::vector<std::pair<std::string, std::string>> path_params;

@@ -3,6 +3,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,12 +49,23 @@ class Router {
   using Unmatched = std::function<Response(const Request&, const std::string& allowed)>;
   void answer_unmatched(Unmatched answer) { unmatched_ = std::move(answer); }
 
+  // Asked before the handler of each matched request, and before its body is read where that has
+  // not come with the header: an answer is given instead of the handler's. It may be asked twice
+  // of a request that it lets pass.
+  using Guard = std::function<std::optional<Response>(const Route&, Request&)>;
+  void guard(Guard guard) { guard_ = std::move(guard); }
+  bool guarded() const { return guard_ != nullptr; }
+  std::optional<Response> refusal(const Route& route, Request& request) const {
+    return guard_ ? guard_(route, request) : std::nullopt;
+  }
+
   // The route and, in `request`, its path parameters; null when none fits, with `error` set.
   const Route* match(Request& request, Response& error) const;
 
  private:
   std::vector<Route> routes_;
   Unmatched unmatched_;
+  Guard guard_;
 };
 
 }  // namespace stormlog::http

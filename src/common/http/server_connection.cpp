@@ -168,6 +168,13 @@ asio::awaitable<std::optional<Request>> ServerConnection::read_request(Head& hea
         co_await reject(problem(501, "of the transfer codings only chunked is known"));
         co_return std::nullopt;
       }
+      if (!parser.is_done() && shared_.router.guarded()) {
+        const std::optional<Response> refusal = early_refusal(parser, head);
+        if (refusal) {
+          co_await reject(*refusal, true);
+          co_return std::nullopt;
+        }
+      }
       expect_within(shared_.limits.body_timeout);
       if (!parser.is_done() &&
           beast::iequals(message[beast::http::field::expect], "100-continue")) {
@@ -184,7 +191,7 @@ asio::awaitable<std::optional<Request>> ServerConnection::read_request(Head& hea
   co_return take_request(parser, head);
 }
 
-Request ServerConnection::take_request(Parser& parser, Head& head) {
+Request ServerConnection::head_of(Parser& parser, Head& head) const {
   auto& message = parser.get();
   Request request;
   request.received = SystemClock::instance().now();
@@ -193,12 +200,30 @@ Request ServerConnection::take_request(Parser& parser, Head& head) {
   for (const auto& field : message) {
     request.headers.add(std::string(field.name_string()), std::string(field.value()));
   }
-  request.body = std::move(message.body());
   request.remote = remote_;
   head.keep_alive = message.keep_alive();
   head.http_1_0 = message.version() == 10;
   head.is_head = request.method == "HEAD";
   return request;
+}
+
+Request ServerConnection::take_request(Parser& parser, Head& head) {
+  Request request = head_of(parser, head);
+  request.body = std::move(parser.get().body());
+  return request;
+}
+
+std::optional<Response> ServerConnection::early_refusal(Parser& parser, Head& head) {
+  Request request = head_of(parser, head);
+  Response unmatched;
+  const Route* route = shared_.router.match(request, unmatched);
+  if (route == nullptr) return std::nullopt;
+  std::optional<Response> refusal = shared_.router.refusal(*route, request);
+  if (refusal) {
+    head.route = route->pattern;
+    report(request, head, refusal->status);
+  }
+  return refusal;
 }
 
 Response ServerConnection::error_response(const boost::system::error_code& failure) const {
@@ -221,8 +246,14 @@ asio::awaitable<bool> ServerConnection::answer(Request& request, Head& head) {
   const Route* route = shared_.router.match(request, response);
   if (route != nullptr) {
     head.route = route->pattern;
-    if (route->stream) co_return co_await stream(route->stream, request, head);
-    response = co_await call(route->handler, request);
+    std::optional<Response> refusal = shared_.router.refusal(*route, request);
+    if (refusal) {
+      response = std::move(*refusal);
+    } else if (route->stream) {
+      co_return co_await stream(route->stream, request, head);
+    } else {
+      response = co_await call(route->handler, request);
+    }
   }
   if (shared_.draining) head.keep_alive = false;
   const bool sent = co_await send(response, head);
@@ -317,11 +348,11 @@ asio::awaitable<bool> ServerConnection::send(const Response& response, const Hea
   co_return !failed;
 }
 
-asio::awaitable<void> ServerConnection::reject(const Response& response) {
+asio::awaitable<void> ServerConnection::reject(const Response& response, bool reported) {
   Head head;
   head.keep_alive = false;
   const bool sent = co_await send(response, head);
-  if (shared_.observer) {
+  if (shared_.observer && !reported) {
     shared_.observer({"", "", response.status, Nanoseconds{0}});
   }
   if (sent) co_await linger();

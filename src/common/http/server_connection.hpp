@@ -60,13 +60,16 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   asio::awaitable<Response> call(const Handler& handler, Request& request);
   asio::awaitable<bool> stream(const StreamHandler& handler, Request& request, Head& head);
   asio::awaitable<bool> send(const Response& response, const Head& head);
-  asio::awaitable<void> reject(const Response& response);
+  asio::awaitable<void> reject(const Response& response, bool reported = false);
   asio::awaitable<void> linger();
   asio::awaitable<void> watch_for_close();
   Response error_response(const boost::system::error_code& failure) const;
   void report(const Request& request, const Head& head, int status);
   void expect_within(std::chrono::milliseconds time);
+  // What stands against a request whose body is still to come.
+  std::optional<Response> early_refusal(Parser& parser, Head& head);
   Request take_request(Parser& parser, Head& head);
+  Request head_of(Parser& parser, Head& head) const;
 
   asio::ip::tcp::socket socket_;
   ServerShared& shared_;

@@ -38,10 +38,14 @@ void log_access(AccessLog which, const http::RequestRecord& record) {
   if (which == AccessLog::off || (which == AccessLog::errors && record.status < 500)) return;
   std::string_view path;
   std::string_view remote;
+  std::string_view token;
+  std::string_view certificate;
   TraceIds ids;
   if (record.request != nullptr) {
     path = record.request->path();
     remote = record.request->remote;
+    token = record.request->token_name;
+    certificate = record.request->certificate;
     ids = ids_of(record.request->headers.get("traceparent"));
   }
   log::info("access",
@@ -51,6 +55,8 @@ void log_access(AccessLog which, const http::RequestRecord& record) {
              {"status", record.status},
              {"duration_ms", std::chrono::duration<double, std::milli>(record.duration).count()},
              {"remote", remote},
+             {"token", token},
+             {"certificate", certificate},
              {"trace_id", ids.trace},
              {"span_id", ids.span}});
 }

@@ -17,9 +17,10 @@ enum class AccessLog {
 AccessLog access_log(const std::string& name);
 
 // Writes, where `which` takes it,
-//   {…,"msg":"access","method","path","route","status","duration_ms","remote","trace_id","span_id"}
+//   {…,"msg":"access","method","path","route","status","duration_ms","remote","token",
+//    "certificate","trace_id","span_id"}
 // The path is without the query, which may hold what is searched for. The ids are those of a valid
-// traceparent, else left out as "".
+// traceparent, else left out as "". The token is its name, never the token itself.
 //
 // Threads: thread-safe.
 // Source:  W3C Trace Context §3.2.

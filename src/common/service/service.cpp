@@ -218,8 +218,7 @@ void Service::on_drained(Hook hook) {
 }
 
 Result<void> Service::listen() {
-  if (auto allowed = check_listen_address(impl_->config.listen, impl_->config.allow_remote);
-      !allowed.ok()) {
+  if (auto allowed = check_listen_address(impl_->config); !allowed.ok()) {
     return allowed;
   }
   auto server =
@@ -249,6 +248,10 @@ int Service::run() {
       log::error("cannot start", {{"reason", listening.error().message}});
       return 1;
     }
+  }
+  if (!impl_->config.tokens_file.empty() && is_remote_address(impl_->config.listen)) {
+    log::warn("tokens travel in the clear: put TLS before this address",
+              {{"address", impl_->config.listen}});
   }
   impl_->wait_for_signal();
   log::info(

@@ -12,13 +12,17 @@ void add_service_options(OptionTable& options, ServiceConfig& config) {
   options.add("listen", &config.listen, "HOST:PORT",
               "Address to listen on; port 0 takes a free one.");
   options.add("allow-remote", &config.allow_remote,
-              "Allows an address that other machines can reach. Nothing asks for credentials: "
-              "keep it behind a proxy that does.");
+              "Allows an address that other machines can reach although nothing asks for "
+              "credentials: where a firewall or a proxy in front sees to it.");
+  options.add("tokens-file", &config.tokens_file, "FILE",
+              "Who may do what: a YAML list of tokens, see docs/security.md; looked at once a "
+              "second. Without one everybody may read and write.");
   options
       .add(
           "admin-token", &config.admin_token, "TEXT",
-          "Who sends it as \"Authorization: Bearer TOKEN\" may change things under /admin. Without "
-          "one nobody may. Set it in the environment or in the file: flags are seen by others.")
+          "A token with the scope admin, beside those of tokens-file: who sends it as "
+          "\"Authorization: Bearer TOKEN\" may change things under /admin. Without any nobody may. "
+          "Set it in the environment or in the file: flags are seen by others.")
       .secret = true;
   options.add_bytes("max-body", &limits.max_body_bytes, {1, 1ULL << 30},
                     "Longest request body; a longer one is answered 413. Each connection may hold "
@@ -50,18 +54,24 @@ void add_service_options(OptionTable& options, ServiceConfig& config) {
                      "Each costs a write: at ten thousands a second it is felt.");
 }
 
-Result<void> check_listen_address(const std::string& host_port, bool allow_remote) {
+bool is_remote_address(const std::string& host_port) {
   std::string host = host_port.substr(0, host_port.rfind(':'));
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
   }
-  if (allow_remote || host == "localhost") return {};
+  if (host == "localhost") return false;
   boost::system::error_code error;
   const auto address = boost::asio::ip::make_address(host, error);
-  if (!error && address.is_loopback()) return {};
-  return Error::permanent("listen " + host_port +
+  return error || !address.is_loopback();
+}
+
+Result<void> check_listen_address(const ServiceConfig& config) {
+  if (config.allow_remote || !config.tokens_file.empty()) return {};
+  if (!is_remote_address(config.listen)) return {};
+  return Error::permanent("listen " + config.listen +
                           ": other machines may reach this address, and nothing here asks for "
-                          "credentials; listen on 127.0.0.1 or [::1], or set allow-remote");
+                          "credentials; give a tokens-file, or listen on 127.0.0.1 or [::1], or "
+                          "set allow-remote where something in front asks");
 }
 
 log::Level log_level(const std::string& name) {

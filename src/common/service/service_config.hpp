@@ -13,14 +13,15 @@ namespace stormlog::service {
 
 // What every service can be told. The values here are the defaults of the options.
 struct ServiceConfig {
-  std::string name;                          // "api-gateway"
-  std::string listen;                        // "127.0.0.1:8080"
-  bool allow_remote = false;                 // else only loopback addresses may be listened on
-  std::string admin_token;                   // for changes under /admin; "" = none are possible
-  std::string log_level = "info";            // debug, info, warn, error, off
-  std::string log_format = "json";           // json, text
-  std::string access_log = "off";            // off, errors, all
-  std::chrono::milliseconds drain_delay{0};  // not ready, but still serving
+  std::string name;                // "api-gateway"
+  std::string listen;              // "127.0.0.1:8080"
+  bool allow_remote = false;       // without credentials only loopback addresses may be listened on
+  std::string tokens_file;         // who may do what, see pipeline/auth; "" = nobody is asked
+  std::string admin_token;         // a token with the scope admin; "" = there is none
+  std::string log_level = "info";  // debug, info, warn, error, off
+  std::string log_format = "json";                  // json, text
+  std::string access_log = "off";                   // off, errors, all
+  std::chrono::milliseconds drain_delay{0};         // not ready, but still serving
   std::chrono::milliseconds drain_timeout{10'000};  // then what is left is cut
   http::ServerLimits limits;
 
@@ -31,9 +32,12 @@ struct ServiceConfig {
 // Adds the options that all services share to a service's one table.
 void add_service_options(OptionTable& options, ServiceConfig& config);
 
-// Refuses an address that other machines can reach, unless that was asked for: nothing of the API
-// asks for credentials.
-Result<void> check_listen_address(const std::string& host_port, bool allow_remote);
+// Whether other machines may reach that address.
+bool is_remote_address(const std::string& host_port);
+
+// Refuses an address that other machines can reach where nothing asks for credentials, unless that
+// was asked for.
+Result<void> check_listen_address(const ServiceConfig& config);
 
 // The level of a checked option; info for anything else.
 log::Level log_level(const std::string& name);

@@ -8,22 +8,34 @@ namespace {
 
 using ::testing::HasSubstr;
 
+ServiceConfig listening_on(const char* address) {
+  ServiceConfig config("log-producer", 8081);
+  config.listen = address;
+  return config;
+}
+
 TEST(ServiceConfigTest, LoopbackIsAllowed) {
   for (const char* address :
        {"127.0.0.1:8080", "127.9.9.9:1", "localhost:8080", "[::1]:8080", "127.0.0.1:0"}) {
-    EXPECT_TRUE(check_listen_address(address, false).ok()) << address;
+    EXPECT_TRUE(check_listen_address(listening_on(address)).ok()) << address;
   }
 }
 
 TEST(ServiceConfigTest, OtherAddressesNeedConsent) {
   for (const char* address : {"0.0.0.0:8080", "192.168.1.1:8080", "[::]:8080", "[fe80::1]:80",
                               "example.com:80", "localhost.example.com:80", "127.1:80"}) {
-    const auto refused = check_listen_address(address, false);
+    ServiceConfig config = listening_on(address);
+    const auto refused = check_listen_address(config);
     ASSERT_FALSE(refused.ok()) << address;
     EXPECT_EQ(refused.error().kind, ErrorKind::permanent);
     EXPECT_THAT(refused.error().message, HasSubstr(address));
     EXPECT_THAT(refused.error().message, HasSubstr("allow-remote"));
-    EXPECT_TRUE(check_listen_address(address, true).ok()) << address;
+    EXPECT_THAT(refused.error().message, HasSubstr("tokens-file"));
+    config.allow_remote = true;
+    EXPECT_TRUE(check_listen_address(config).ok()) << address;
+    config.allow_remote = false;
+    config.tokens_file = "tokens.yaml";
+    EXPECT_TRUE(check_listen_address(config).ok()) << address;
   }
 }
 

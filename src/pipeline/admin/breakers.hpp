@@ -17,8 +17,8 @@ namespace stormlog::pipeline {
 // Shows a service's circuit breakers to the outside:
 //   GET /admin/breakers         {"breakers":[{"name","state","failure_rate",…}]}
 //   POST /admin/breakers/{name} {"action": "force_open", "close", "disable", "metrics_only" or
-//                               "reset"}; answers the breaker as in the list. Needs the service's
-//                               admin-token (see AdminGuard) and leaves an audit line.
+//                               "reset"}; answers the breaker as in the list. Leaves an audit line.
+//                               AccessControl sees to it that nobody else may.
 //   GET /admin/breakers/events  server-sent events: first `snapshot`, the same list; then one
 //                               `transition` for each change of state, with its wall time, its
 //                               monotonic time and its sequence number as the event's id. A client

@@ -14,6 +14,7 @@
 #include "common/base/units.hpp"
 #include "common/http/curl_client.hpp"
 #include "common/service/service.hpp"
+#include "pipeline/auth/access_control.hpp"
 #include "resilience/circuit_breaker.hpp"
 
 namespace stormlog::pipeline {
@@ -77,6 +78,7 @@ class BreakersTest : public ::testing::Test {
  protected:
   BreakersTest() : service_(config()), registry_(clock_, std::chrono::milliseconds(20)) {
     producer_ = add("log-producer");
+    access_->install(service_);
     registry_.install(service_);
     other_ = add("other");  // after install() is as good
     const auto listening = service_.listen();
@@ -109,6 +111,7 @@ class BreakersTest : public ::testing::Test {
   }
 
   ManualClock clock_;
+  std::unique_ptr<AccessControl> access_ = *AccessControl::create(config(), clock_);
   service::Service service_;
   BreakerRegistry registry_;
   std::shared_ptr<CircuitBreaker> producer_;

@@ -7,6 +7,7 @@
 #include "common/base/units.hpp"
 #include "common/http/router.hpp"
 #include "common/service/service.hpp"
+#include "pipeline/auth/audit.hpp"
 #include "pipeline/consumer/dlq_relay.hpp"
 #include "pipeline/consumer/log_filter.hpp"
 #include "pipeline/consumer/pool_call.hpp"
@@ -84,12 +85,11 @@ ordered_json json_of(const ReplayCounts& counts, const ReplayRequest& request, b
 }  // namespace
 
 struct DlqAdmin::Impl : std::enable_shared_from_this<Impl> {
-  Impl(std::string topic, QueryPool& p, LetterSender& s, AdminGuard g,
+  Impl(std::string topic, QueryPool& p, LetterSender& s,
        std::shared_ptr<resilience::CircuitBreaker> b, const ConsumerMetrics& m, const Clock& c)
       : stream(dlq_stream(topic)),
         pool(p),
         sender(s),
-        guard(std::move(g)),
         breaker(std::move(b)),
         metrics(m),
         clock(c) {}
@@ -126,7 +126,6 @@ struct DlqAdmin::Impl : std::enable_shared_from_this<Impl> {
   const std::string stream;
   QueryPool& pool;
   LetterSender& sender;
-  AdminGuard guard;
   std::shared_ptr<resilience::CircuitBreaker> breaker;
   const ConsumerMetrics& metrics;
   const Clock& clock;
@@ -224,10 +223,6 @@ asio::awaitable<http::Response> DlqAdmin::Impl::on_one(http::Request& request) {
 
 asio::awaitable<http::Response> DlqAdmin::Impl::on_remove(http::Request& request) {
   std::string id(request.path_param("id"));
-  if (auto refused = guard.refuse(request)) {
-    audit(request, "dlq delete", id, "refused");
-    co_return std::move(*refused);
-  }
   if (!is_stream_id(id)) co_return http::problem(400, "an id is like 1769860800500-0");
   Work work = [self = shared_from_this(), id](QueryPool::Worker& worker) {
     return self->remove(worker, id);
@@ -238,10 +233,6 @@ asio::awaitable<http::Response> DlqAdmin::Impl::on_remove(http::Request& request
 }
 
 asio::awaitable<http::Response> DlqAdmin::Impl::on_replay(http::Request& request) {
-  if (auto refused = guard.refuse(request)) {
-    audit(request, "dlq replay", stream, "refused");
-    co_return std::move(*refused);
-  }
   Result<ReplayRequest> wanted = ReplayRequest::parse(request.body);
   if (!wanted) co_return http::problem(400, wanted.error().message);
   if (replaying) co_return http::problem(409, "a replay is under way; try again when it has ended");
@@ -262,11 +253,11 @@ asio::awaitable<http::Response> DlqAdmin::Impl::on_replay(http::Request& request
   co_return response;
 }
 
-DlqAdmin::DlqAdmin(std::string topic, QueryPool& pool, LetterSender& sender, AdminGuard guard,
+DlqAdmin::DlqAdmin(std::string topic, QueryPool& pool, LetterSender& sender,
                    std::shared_ptr<resilience::CircuitBreaker> redis_breaker,
                    const ConsumerMetrics& metrics, const Clock& clock)
-    : impl_(std::make_shared<Impl>(std::move(topic), pool, sender, std::move(guard),
-                                   std::move(redis_breaker), metrics, clock)) {}
+    : impl_(std::make_shared<Impl>(std::move(topic), pool, sender, std::move(redis_breaker),
+                                   metrics, clock)) {}
 
 DlqAdmin::~DlqAdmin() = default;
 

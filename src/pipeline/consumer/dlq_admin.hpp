@@ -5,7 +5,6 @@
 #include <string>
 
 #include "common/base/clock.hpp"
-#include "pipeline/admin/admin_guard.hpp"
 #include "pipeline/consumer/consumer_metrics.hpp"
 #include "pipeline/consumer/dlq_replay.hpp"
 #include "pipeline/consumer/query_pool.hpp"
@@ -20,15 +19,16 @@ namespace stormlog::pipeline {
 // What waits in the dead letter stream, for people:
 //   GET    /admin/dlq           the letters, oldest first, without their payload
 //   GET    /admin/dlq/{id}      one, with its payload
-//   POST   /admin/dlq/replay    see replay(); needs the admin token; one at a time, else 409
-//   DELETE /admin/dlq/{id}      gone for good; needs the admin token
-// 503 + Retry-After while Redis is away. Changes leave an audit line in the log.
+//   POST   /admin/dlq/replay    see replay(); one at a time, else 409
+//   DELETE /admin/dlq/{id}      gone for good
+// AccessControl sees to it that nobody else may. 503 + Retry-After while Redis is away. Changes
+// leave an audit line in the log.
 //
 // Threads:  everything on the service's thread, the work on the pool's.
 // Lifetime: all must outlive it; must be destroyed before the service.
 class DlqAdmin {
  public:
-  DlqAdmin(std::string topic, QueryPool& pool, LetterSender& sender, AdminGuard guard,
+  DlqAdmin(std::string topic, QueryPool& pool, LetterSender& sender,
            std::shared_ptr<resilience::CircuitBreaker> redis_breaker,
            const ConsumerMetrics& metrics, const Clock& clock);
   ~DlqAdmin();

@@ -9,6 +9,7 @@
 #include "common/base/random.hpp"
 #include "common/service/service.hpp"
 #include "pipeline/admin/breakers.hpp"
+#include "pipeline/auth/access_control.hpp"
 #include "pipeline/consumer/cache_writer.hpp"
 #include "pipeline/consumer/consumer_metrics.hpp"
 #include "pipeline/consumer/dlq_admin.hpp"
@@ -56,8 +57,10 @@ std::shared_ptr<resilience::CircuitBreaker> make_breaker(const char* name,
 }  // namespace
 
 struct LogConsumer::Impl {
-  Impl(LogConsumerConfig c, redis::Url redis_url, const Clock& clock)
+  Impl(LogConsumerConfig c, redis::Url redis_url, std::unique_ptr<AccessControl> control,
+       const Clock& clock)
       : config(std::move(c)),
+        access(std::move(control)),
         service(config.service),
         metrics(service.metrics()),
         registry(clock),
@@ -86,8 +89,7 @@ struct LogConsumer::Impl {
         letter_sender(replay_producer()),
         admin_pool({connect_options(config, "admin", config.query_timeout), redis, redis_options(),
                     2, 16}),
-        dlq_admin(config.kafka.topic, admin_pool, letter_sender,
-                  AdminGuard(config.service.admin_token), redis_breaker, metrics, clock),
+        dlq_admin(config.kafka.topic, admin_pool, letter_sender, redis_breaker, metrics, clock),
         lag(board, service.metrics(), clock),
         spill(redis, redis_options(), config.kafka.topic),
         core({config.batch, config.drain_rate}, store, spill, config.spill_bytes, postgres_breaker,
@@ -96,6 +98,7 @@ struct LogConsumer::Impl {
     for (const auto& breaker : {postgres_breaker, read_breaker, redis_breaker}) {
       registry.add(breaker);
     }
+    access->install(service);
     registry.install(service);
     dlq_admin.install(service);
     tail.install(service);
@@ -146,6 +149,7 @@ struct LogConsumer::Impl {
 
   // In the order of their making; each uses only what stands above it.
   LogConsumerConfig config;
+  std::unique_ptr<AccessControl> access;
   service::Service service;
   ConsumerMetrics metrics;
   BreakerRegistry registry;
@@ -173,9 +177,8 @@ struct LogConsumer::Impl {
 
 Result<std::unique_ptr<LogConsumer>> LogConsumer::create(LogConsumerConfig config,
                                                          const Clock& clock) {
-  if (Result<void> good = AdminGuard::check_token(config.service.admin_token); !good) {
-    return good.error();
-  }
+  auto access = AccessControl::create(config.service, clock);
+  if (!access.ok()) return access.error();
   Result<redis::Url> redis = redis::Url::parse(config.redis);
   if (!redis) return redis.error().in("--redis");
   config.partitions.ahead = static_cast<int>(config.partitions_ahead);
@@ -203,8 +206,8 @@ Result<std::unique_ptr<LogConsumer>> LogConsumer::create(LogConsumerConfig confi
     config.kafka.extra.emplace_back(one.substr(0, equals), one.substr(equals + 1));
     begin = end + 1;
   }
-  return std::unique_ptr<LogConsumer>(
-      new LogConsumer(std::make_unique<Impl>(std::move(config), std::move(*redis), clock)));
+  return std::unique_ptr<LogConsumer>(new LogConsumer(
+      std::make_unique<Impl>(std::move(config), std::move(*redis), std::move(*access), clock)));
 }
 
 LogConsumer::LogConsumer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -6,10 +6,12 @@
 
 #include "common/base/random.hpp"
 #include "common/service/service.hpp"
-#include "pipeline/admin/admin_guard.hpp"
 #include "pipeline/admin/breakers.hpp"
+#include "pipeline/auth/access_control.hpp"
+#include "pipeline/auth/audit.hpp"
 #include "pipeline/gateway/openapi.hpp"
 #include "pipeline/gateway/upstream_pool.hpp"
+#include "pipeline/ingest/denied.hpp"
 #include "pipeline/ingest/ingest_reader.hpp"
 #include "pipeline/ingest/ingest_tally.hpp"
 #include "pipeline/ingest/rejected_counter.hpp"
@@ -39,6 +41,10 @@ Result<std::vector<http::Url>> parse_producers(const std::string& text) {
   return urls;
 }
 
+constexpr const char* kLetters = "/admin/dlq";
+constexpr const char* kLetter = "/admin/dlq/{id}";
+constexpr const char* kReplay = "/admin/dlq/replay";
+
 std::string producer_name(std::size_t index, std::size_t count) {
   return count == 1 ? "log-producer" : "log-producer-" + std::to_string(index + 1);
 }
@@ -46,9 +52,11 @@ std::string producer_name(std::size_t index, std::size_t count) {
 }  // namespace
 
 struct ApiGateway::Impl {
-  Impl(ApiGatewayConfig gateway_config, const Clock& gateway_clock)
+  Impl(ApiGatewayConfig gateway_config, std::unique_ptr<AccessControl> control,
+       const Clock& gateway_clock)
       : config(std::move(gateway_config)),
         clock(gateway_clock),
+        access(std::move(control)),
         service(config.service),
         reader(clock, Random(Random::entropy_seed()), config.ingest,
                config.service.limits.max_body_bytes),
@@ -59,7 +67,9 @@ struct ApiGateway::Impl {
   std::shared_ptr<resilience::CircuitBreaker> add_breaker(
       const std::string& name, const resilience::CircuitBreakerConfig& breaker_config);
   void install(const std::vector<http::Url>& producers, const http::Url& queries);
+  void install_access();
   asio::awaitable<http::Response> post_events(const IngestApi& api, http::Request& request);
+  asio::awaitable<http::Response> change_letters(http::Request& request);
   http::Response refuse(const IngestApi& api, const http::Request& request,
                         const Refusal& refusal) const;
   // Why none of its events has an outcome of its own; empty where they have.
@@ -67,6 +77,7 @@ struct ApiGateway::Impl {
 
   ApiGatewayConfig config;
   const Clock& clock;
+  std::unique_ptr<AccessControl> access;
   service::Service service;
   IngestReader reader;
   RejectedCounter rejected;
@@ -85,6 +96,9 @@ std::shared_ptr<resilience::CircuitBreaker> ApiGateway::Impl::add_breaker(
 
 void ApiGateway::Impl::install(const std::vector<http::Url>& producers,
                                const http::Url& queries_url) {
+  install_access();
+  config.upstream.token = config.upstream_token;
+  config.query.token = config.upstream_token;
   for (std::size_t i = 0; i < producers.size(); ++i) {
     pool.add(producers[i], config.upstream,
              add_breaker(producer_name(i, producers.size()), config.upstream_breaker));
@@ -108,18 +122,37 @@ void ApiGateway::Impl::install(const std::vector<http::Url>& producers,
     response.headers.set("Content-Type", "application/yaml");  // RFC 9512
     co_return response;
   });
-  // The consumer asks for the admin token.
-  for (const auto& [method, path] :
-       {std::pair{"GET", "/admin/dlq"}, std::pair{"POST", "/admin/dlq/replay"},
-        std::pair{"GET", "/admin/dlq/{id}"}, std::pair{"DELETE", "/admin/dlq/{id}"}}) {
-    router.add(method, path, [this](http::Request& request) { return queries->forward(request); });
+  for (const char* path : {kLetters, kLetter}) {
+    router.add("GET", path, [this](http::Request& request) { return queries->forward(request); });
   }
+  router.add("POST", kReplay, [this](http::Request& request) { return change_letters(request); });
+  router.add("DELETE", kLetter, [this](http::Request& request) { return change_letters(request); });
   service.on_drain([this]() -> asio::awaitable<void> {
     queries->close_streams();
     co_return;
   });
   service.add_readiness("producers", [this] { return pool.available(); });
   pool.start();
+}
+
+void ApiGateway::Impl::install_access() {
+  AccessControl::Ways ways;
+  ways.tell = [this](const http::Request& request, const Denial& denial) {
+    return tell_denial(rejected, request, denial);
+  };
+  // Without a token of our own the consumer sees the client's and asks for it. With one it would
+  // let everybody do what we may.
+  if (config.upstream_token.empty()) ways.passed_on = {kReplay, kLetter};
+  access->install(service, std::move(ways));
+}
+
+asio::awaitable<http::Response> ApiGateway::Impl::change_letters(http::Request& request) {
+  http::Response response = co_await queries->forward(request);
+  // The consumer's own line names the gateway where it has a token.
+  if (!request.token_name.empty()) {
+    audit(request, request.method, request.path(), std::to_string(response.status));
+  }
+  co_return response;
 }
 
 http::Response ApiGateway::Impl::refuse(const IngestApi& api, const http::Request& request,
@@ -130,6 +163,9 @@ http::Response ApiGateway::Impl::refuse(const IngestApi& api, const http::Reques
 
 asio::awaitable<http::Response> ApiGateway::Impl::post_events(const IngestApi& api,
                                                               http::Request& request) {
+  if (auto denied = access->charge(request, 0)) {
+    co_return refuse(api, request, refusal_from(*std::move(denied)));
+  }
   // Before the parse: while nobody takes events, answering costs next to nothing.
   if (!pool.available()) {
     co_return refuse(
@@ -143,6 +179,9 @@ asio::awaitable<http::Response> ApiGateway::Impl::post_events(const IngestApi& a
     rejected.add("invalid", static_cast<double>(records.errors.size()));
   }
   if (records.count == 0) co_return api.answer(request, records, {});
+  if (auto denied = access->charge(request, records.count)) {
+    co_return refuse(api, request, refusal_from(*std::move(denied)));
+  }
 
   asio::steady_timer timer(service.io());
   timer.expires_after(config.request_timeout);
@@ -189,12 +228,13 @@ ApiGateway::~ApiGateway() = default;
 
 Result<std::unique_ptr<ApiGateway>> ApiGateway::create(ApiGatewayConfig config,
                                                        const Clock& clock) {
-  if (auto good = AdminGuard::check_token(config.service.admin_token); !good) return good.error();
+  auto access = AccessControl::create(config.service, clock);
+  if (!access.ok()) return access.error();
   const auto producers = parse_producers(config.producers);
   if (!producers.ok()) return producers.error();
   const auto queries = parse_base_url(config.queries, "queries");
   if (!queries.ok()) return queries.error();
-  auto impl = std::make_unique<Impl>(std::move(config), clock);
+  auto impl = std::make_unique<Impl>(std::move(config), *std::move(access), clock);
   impl->install(*producers, *queries);
   return std::unique_ptr<ApiGateway>(new ApiGateway(std::move(impl)));
 }

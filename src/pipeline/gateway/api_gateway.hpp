@@ -22,6 +22,9 @@ struct ApiGatewayConfig {
   service::ServiceConfig service{"api-gateway", 8080};
   std::string producers = "http://127.0.0.1:8081";  // comma list
   std::string queries = "http://127.0.0.1:8082";
+  // Sent to producers and consumer; "" = none, and reads carry the client's own.
+  std::string upstream_token;
+  std::string new_token;  // not to serve, but to make a token
   // A request that is not answered by then ends with 504, or 503 where it never left the queue.
   std::chrono::milliseconds request_timeout{12'000};
   IngestConfig ingest;
@@ -39,12 +42,13 @@ void add_api_gateway_options(OptionTable& options, ApiGatewayConfig& config);
 //   GET  /api/v1/logs, /api/v1/logs/{id}, /api/v1/logs/tail   passed on to the log consumer
 //   /admin/dlq, /admin/dlq/replay, /admin/dlq/{id}        so is this
 //   GET  /openapi.yaml      the description of all this
-// and /livez, /readyz (ready while some producer takes events), /metrics, /admin/breakers.
+// and /livez, /readyz (ready while some producer takes events), /metrics, /admin/breakers. Who may
+// do what is AccessControl's to say.
 //
 // Threads:  run() on one thread; see Service.
 class ApiGateway {
  public:
-  // Permanent error for a URL that is not one.
+  // Permanent error for a URL that is not one, or a bad tokens file.
   static Result<std::unique_ptr<ApiGateway>> create(ApiGatewayConfig config,
                                                     const Clock& clock = SystemClock::instance());
   ~ApiGateway();

@@ -13,6 +13,15 @@ void add_api_gateway_options(OptionTable& options, ApiGatewayConfig& config) {
   options.add("producers", &config.producers, "URL,…",
               "Log producers; each gets a breaker of its own.");
   options.add("queries", &config.queries, "URL", "Log consumer that reads are passed on to.");
+  options
+      .add("upstream-token", &config.upstream_token, "TEXT",
+           "Token that the gateway sends to producers and consumer where they have a tokens-file; "
+           "it needs write, read and admin there. Without one, reads carry the client's own. Set "
+           "it in the environment or in the file: flags are seen by others.")
+      .secret = true;
+  options.add("new-token", &config.new_token, "NAME:SCOPE,…",
+              "Makes a token and ends: the entry for tokens-file on standard output, the token "
+              "itself, once, on standard error. Scopes are read, write, admin.");
   options.add("request-timeout", &config.request_timeout, {milliseconds(10), hours(1)},
               "A request that is not answered by then ends with 504, or 503 where it was not sent "
               "on. Keep it above upstream-timeout.");

@@ -30,7 +30,7 @@ bool passes_back(std::string_view name) {
                       [name](std::string_view stays) { return same_name(name, stays); });
 }
 
-http::ClientRequest request_to_consumer(const http::Request& request) {
+http::ClientRequest request_to_consumer(const http::Request& request, const std::string& token) {
   http::ClientRequest out;
   out.method = request.method == "HEAD" ? "GET" : request.method;
   out.target = request.target;
@@ -39,6 +39,8 @@ http::ClientRequest request_to_consumer(const http::Request& request) {
                            "Content-Type", "Authorization"}) {
     if (request.headers.has(name)) out.headers.add(name, std::string(request.headers.get(name)));
   }
+  // The gateway has asked who it is, and vouches for it.
+  if (!token.empty()) out.headers.set("Authorization", "Bearer " + token);
   return out;
 }
 
@@ -155,7 +157,7 @@ asio::awaitable<std::pair<http::Response, http::Stream>> QueryProxy::stream(
   const auto connected =
       co_await connection->connect(url_.host, url_.port, config_.connect_timeout);
   if (connected.ok()) {
-    http::ClientRequest sent = request_to_consumer(request);
+    http::ClientRequest sent = request_to_consumer(request, config_.token);
     outcome = co_await connection->begin_stream(std::move(sent), config_.timeout);
   } else {
     outcome.error.message = connected.error().message;
@@ -189,14 +191,14 @@ asio::awaitable<http::ClientConnection::Outcome> QueryProxy::exchange(
   if (may_repeat && !idle_.empty()) {
     std::unique_ptr<http::ClientConnection> connection = std::move(idle_.back());
     idle_.pop_back();
-    http::ClientRequest first = request_to_consumer(request);
+    http::ClientRequest first = request_to_consumer(request, config_.token);
     http::ClientConnection::Outcome outcome =
         co_await exchange_on(std::move(connection), std::move(first));
     if (outcome.ok || outcome.error.timed_out) co_return outcome;
     idle_.clear();  // they were opened to the same process, which has gone
   }
   auto fresh = std::make_unique<http::ClientConnection>(io_.get_executor());
-  http::ClientRequest again = request_to_consumer(request);
+  http::ClientRequest again = request_to_consumer(request, config_.token);
   http::ClientConnection::Outcome outcome =
       co_await exchange_on(std::move(fresh), std::move(again));
   co_return outcome;

@@ -17,6 +17,8 @@ namespace stormlog::pipeline {
 namespace asio = boost::asio;
 
 struct QueryProxyConfig {
+  // Sent as "Authorization: Bearer …" in the place of the client's own; "" = that is passed on.
+  std::string token;
   std::chrono::milliseconds connect_timeout{500};
   std::chrono::milliseconds timeout{10'000};
   // Reads under way at once; one more is answered 503.

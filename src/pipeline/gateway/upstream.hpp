@@ -22,6 +22,7 @@ namespace stormlog::pipeline {
 namespace asio = boost::asio;
 
 struct UpstreamConfig {
+  std::string token;  // sent as "Authorization: Bearer …"; "" = none
   // Each carries one batch at a time. Raising it sends more and smaller batches.
   std::int64_t connections = 4;
   // While all of them wait for the producer and requests queue behind, up to this many are used: a

@@ -78,6 +78,7 @@ asio::awaitable<void> Upstream::send(Slot& slot) {
   http::ClientRequest request;
   request.target = "/internal/v1/batch";
   request.headers.add("Content-Type", std::string(kBatchType));
+  if (!config_.token.empty()) request.headers.add("Authorization", "Bearer " + config_.token);
   request.body = std::move(batch.body);
   slot.busy = true;
   slot.since = clock_.now();
@@ -121,7 +122,10 @@ void Upstream::finish_answered(IngestBatch& batch, const http::ClientResponse& r
   log::warn("producer's answer is not usable",
             {{"producer", name()}, {"status", response.status}, {"events", batch.count}});
   if (response.status >= 400 && response.status < 500) {
-    batch.fail("the producer does not understand the gateway", std::chrono::seconds(1));
+    const bool may_not = response.status == 401 || response.status == 403;
+    batch.fail(may_not ? "the producer refuses the gateway's token (upstream-token)"
+                       : "the producer does not understand the gateway",
+               std::chrono::seconds(1));
   } else {
     batch.lose("the producer failed with status " + std::to_string(response.status));
   }

@@ -8,9 +8,10 @@
 
 #include "common/base/random.hpp"
 #include "common/service/service.hpp"
-#include "pipeline/admin/admin_guard.hpp"
 #include "pipeline/admin/breakers.hpp"
+#include "pipeline/auth/access_control.hpp"
 #include "pipeline/ingest/apis.hpp"
+#include "pipeline/ingest/denied.hpp"
 #include "pipeline/ingest/ingest_reader.hpp"
 #include "pipeline/ingest/ingest_tally.hpp"
 #include "pipeline/ingest/rejected_counter.hpp"
@@ -51,9 +52,11 @@ Refusal refusal_of(const PublishResult& result) {
 }  // namespace
 
 struct LogProducer::Impl {
-  Impl(LogProducerConfig producer_config, const Clock& producer_clock)
+  Impl(LogProducerConfig producer_config, std::unique_ptr<AccessControl> control,
+       const Clock& producer_clock)
       : config(std::move(producer_config)),
         clock(producer_clock),
+        access(std::move(control)),
         service(config.service),
         breaker(std::make_shared<resilience::CircuitBreaker>("kafka", config.breaker, clock,
                                                              Random(Random::entropy_seed()))),
@@ -71,6 +74,7 @@ struct LogProducer::Impl {
 
   LogProducerConfig config;
   const Clock& clock;
+  std::unique_ptr<AccessControl> access;
   service::Service service;
   std::shared_ptr<resilience::CircuitBreaker> breaker;
   IngestReader reader;
@@ -87,11 +91,17 @@ http::Response LogProducer::Impl::refuse(const IngestApi& api, const http::Reque
 
 asio::awaitable<http::Response> LogProducer::Impl::post_events(const IngestApi& api,
                                                                http::Request& request) {
+  if (auto denied = access->charge(request, 0)) {
+    co_return refuse(api, request, refusal_from(*std::move(denied)));
+  }
   auto read = reader.read(api, request);
   if (const auto* refused = std::get_if<Refusal>(&read)) co_return refuse(api, request, *refused);
   auto& [records, claim] = std::get<ReadRequest>(read);
   if (!records.errors.empty()) {
     rejected.add("invalid", static_cast<double>(records.errors.size()));
+  }
+  if (auto denied = access->charge(request, records.count)) {
+    co_return refuse(api, request, refusal_from(*std::move(denied)));
   }
   const auto events = decode_frames(records.frames, records.count);
   // Our own frames: they always decode.
@@ -134,6 +144,9 @@ asio::awaitable<void> LogProducer::Impl::tick() {
 }
 
 void LogProducer::Impl::install() {
+  access->install(service, {.tell = [this](const http::Request& request, const Denial& denial) {
+                    return tell_denial(rejected, request, denial);
+                  }});
   http::Router& router = service.router();
   for (const IngestApi* api : ingest_apis()) {
     router.add("POST", std::string(api->path()),
@@ -154,13 +167,14 @@ LogProducer::~LogProducer() = default;
 
 Result<std::unique_ptr<LogProducer>> LogProducer::create(LogProducerConfig config,
                                                          const Clock& clock) {
-  if (auto good = AdminGuard::check_token(config.service.admin_token); !good) return good.error();
+  auto access = AccessControl::create(config.service, clock);
+  if (!access.ok()) return access.error();
   auto properties = parse_properties(config.kafka_properties);
   if (!properties.ok()) return properties.error();
   kafka::ProducerConfig& kafka = config.publisher.kafka;
   kafka.properties.insert(kafka.properties.end(), properties->begin(), properties->end());
   if (config.linger.count() > 0) kafka.linger = config.linger;
-  auto impl = std::make_unique<Impl>(std::move(config), clock);
+  auto impl = std::make_unique<Impl>(std::move(config), *std::move(access), clock);
   impl->breakers.add(impl->breaker);
   impl->breakers.install(impl->service);
   auto publisher = Publisher::create(impl->service.io(), impl->config.publisher, impl->breaker,

@@ -4,7 +4,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -15,6 +18,7 @@
 #include "common/kafka/producer/mock_kafka_test_support.hpp"
 #include "common/service/service.hpp"
 #include "common/telemetry/exposition.hpp"
+#include "pipeline/auth/sha256.hpp"
 
 namespace stormlog::pipeline {
 namespace {
@@ -207,6 +211,42 @@ TEST_F(LogProducerTest, RefusesWhatIsNotAnEvent) {
   EXPECT_EQ(json::parse(partly.body)["errors"][0]["index"], 1);
   EXPECT_EQ(metric_line("ingest_rejected_total{reason=\"malformed\"}"),
             "ingest_rejected_total{reason=\"malformed\"} 1");
+}
+
+TEST_F(LogProducerTest, WithATokensFileOnlyItsHoldersMaySend) {
+  std::string name = (std::filesystem::temp_directory_path() / "tokens-XXXXXX").string();
+  const int fd = ::mkstemp(name.data());
+  ASSERT_GE(fd, 0);
+  ::close(fd);
+  std::ofstream(name) << "- {name: gateway, sha256: " << to_hex(sha256("token-of-the-gateway"))
+                      << ", scopes: [write]}\n"
+                      << "- {name: reader, sha256: " << to_hex(sha256("token-of-a-reader"))
+                      << ", scopes: [read]}\n";
+  LogProducerConfig config = test_config();
+  config.service.tokens_file = name;
+  start(std::move(config));
+  const auto send = [&](const std::string& target, const std::string& token) {
+    http::FetchRequest request;
+    request.method = "POST";
+    const bool batch = target == "/internal/v1/batch";
+    request.headers.set("Content-Type", batch ? std::string(kBatchType) : "application/json");
+    if (!token.empty()) request.headers.set("Authorization", "Bearer " + token);
+    if (batch) {
+      append_batch_header(0, request.body);
+    } else {
+      request.body = R"({"body":"x"})";
+    }
+    return fetch(std::move(request), target).status;
+  };
+  for (const auto& [target, good] :
+       {std::pair{"/internal/v1/batch", 200}, std::pair{"/api/v1/logs", 202}}) {
+    EXPECT_EQ(send(target, ""), 401) << target;
+    EXPECT_EQ(send(target, "token-of-a-reader"), 403) << target;
+    EXPECT_EQ(send(target, "token-of-the-gateway"), good) << target;
+  }
+  EXPECT_EQ(metric_line("ingest_rejected_total{reason=\"unauthorized\"}"),
+            "ingest_rejected_total{reason=\"unauthorized\"} 1");
+  std::filesystem::remove(name);
 }
 
 TEST_F(LogProducerTest, APermanentErrorOfKafkaIsAnError) {

@@ -36,7 +36,9 @@ def decode_batch(batch):
 class FakeProducer(ThreadingHTTPServer):
     """Takes batches from the gateway; `outcome` is what it answers for each event, after `delay`.
 
-    `delay` is in seconds. The next `refuse_next` batches are not taken: "unavailable".
+    `delay` is in seconds. The next `refuse_next` batches are not taken: "unavailable". With a `token` it asks for
+    that. `seen` has the path and the headers of each request but those that ask whether it lives. Reads are answered
+    too.
     """
 
     daemon_threads = True
@@ -47,6 +49,8 @@ class FakeProducer(ThreadingHTTPServer):
         self.outcome = 0  # accepted
         self.refuse_next = 0
         self.delay = 0
+        self.token = None
+        self.seen = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -65,18 +69,28 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    def _answer(self, body, kind):
-        self.send_response(200)
+    def _answer(self, body, kind, status=200):
+        self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
     def do_GET(self):
+        if self.path != "/livez":
+            self.server.seen.append((self.path, self.headers))
         self._answer(b"alive", "text/plain")
 
     def do_POST(self):
-        events = decode_batch(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.seen.append((self.path, self.headers))
+        if self.server.token and self.headers["Authorization"] != f"Bearer {self.server.token}":
+            self._answer(b"{}", "application/problem+json", 401)
+            return
+        if self.path != "/internal/v1/batch":
+            self._answer(b"{}", "application/json")
+            return
+        events = decode_batch(body)
         outcome = self.server.outcome
         time.sleep(self.server.delay)
         if self.server.refuse_next > 0:
@@ -94,23 +108,27 @@ def free_port():
         return taken.getsockname()[1]
 
 
-def is_ready(url):
+def is_ready(url, tls=None):
     try:
-        with urllib.request.urlopen(url + "/readyz", timeout=5) as answer:
+        with urllib.request.urlopen(url + "/readyz", timeout=5, context=tls) as answer:
             return answer.status == 200
     except (urllib.error.URLError, OSError):
         return False
 
 
-def start_gateway(program, producers):
-    """Its URL, and the process; it is ready."""
-    url = f"http://127.0.0.1:{free_port()}"
+def start_gateway(program, producers, *options, tls=None, log=None):
+    """Its URL, and the process; it is ready.
+
+    `tls` is the ssl.SSLContext of a client where the options make it serve TLS; `log` is where its log goes.
+    """
+    address = f"127.0.0.1:{free_port()}"
+    url = f"{'https' if tls else 'http'}://{address}"
     process = subprocess.Popen(
-        [program, "--listen", url.removeprefix("http://"), "--producers", ",".join(producers),
-         "--log-level", "error"])
+        [program, "--listen", address, "--producers", ",".join(producers),
+         "--log-level", "info" if log else "error", *options], stderr=log)
     deadline = time.monotonic() + 30
     try:
-        while not is_ready(url):
+        while not is_ready(url, tls):
             assert process.poll() is None, "the gateway has ended"
             assert time.monotonic() < deadline, "the gateway does not become ready"
             time.sleep(0.02)
@@ -122,11 +140,11 @@ def start_gateway(program, producers):
 
 
 @contextlib.contextmanager
-def gateway(program):
-    """Yields the gateway's URL and its producer."""
+def gateway(program, *options, tls=None, log=None):
+    """Yields the gateway's URL and its producer, which also answers its reads; see start_gateway()."""
     producer = FakeProducer()
     try:
-        url, process = start_gateway(program, [producer.url])
+        url, process = start_gateway(program, [producer.url], "--queries", producer.url, *options, tls=tls, log=log)
         try:
             yield url, producer
         finally:

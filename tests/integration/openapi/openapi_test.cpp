@@ -24,6 +24,8 @@ using namespace std::chrono_literals;
 using test::eventually;
 
 constexpr const char* kToken = "the-token-of-the-tests";
+constexpr const char* kTokenSha256 =
+    "3c25bd5e1617d53df9fdc28e7239de0155cdc0edc03e63e5d7fdebc6eef77fc6";
 
 class OpenApi : public testing::Test {
  protected:
@@ -42,11 +44,19 @@ class OpenApi : public testing::Test {
           {broker, token, "--group-instance-id=none", "--session-timeout=4s",
            "--postgres=" + postgres.conninfo(), "--redis=" + redis.url(), "--query-threads=4"});
       producer = start("LOG_PRODUCER", producer_port, {broker});
+      // The consumer sees the client's token and knows it as its admin-token.
       gateway = start("API_GATEWAY", gateway_port,
-                      {token, "--producers=http://127.0.0.1:" + std::to_string(producer_port),
+                      {"--tokens-file=" + tokens_file(),
+                       "--producers=http://127.0.0.1:" + std::to_string(producer_port),
                        "--queries=http://127.0.0.1:" + std::to_string(consumer_port)});
       EXPECT_TRUE(eventually([&] { return get("/readyz").status == 200; }, 60s));
       make_examples();
+    }
+    std::string tokens_file() const {
+      const std::filesystem::path path = folder.path() / "tokens.yaml";
+      std::ofstream(path) << "- name: tests\n  sha256: " << kTokenSha256
+                          << "\n  scopes: [read, write, admin]\n";
+      return path.string();
     }
     std::unique_ptr<test::ChildProcess> start(const char* variable, int port,
                                               const std::vector<std::string>& more) {
@@ -62,6 +72,7 @@ class OpenApi : public testing::Test {
     http::FetchResponse get(const std::string& path) const {
       http::FetchRequest request;
       request.url = url(path);
+      request.headers.add("Authorization", std::string("Bearer ") + kToken);
       const Result<http::FetchResponse> response = http::fetch(request);
       return response.ok() ? *response : http::FetchResponse{};
     }

@@ -1,0 +1,62 @@
+#include "pipeline/auth/new_token.hpp"
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <array>
+#include <ostream>
+#include <stdexcept>
+
+#include "pipeline/auth/token_file.hpp"
+
+namespace stormlog::pipeline {
+namespace {
+
+constexpr std::size_t kRandomBytes = 32;
+
+}  // namespace
+
+std::string make_token() {
+  std::array<unsigned char, kRandomBytes> random;
+  if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1) {
+    throw std::runtime_error("OpenSSL has no random bytes");
+  }
+  std::array<unsigned char, 4 * ((kRandomBytes + 2) / 3) + 1> base64;
+  const int length = EVP_EncodeBlock(base64.data(), random.data(), static_cast<int>(random.size()));
+  std::string token = "slt_";
+  token.append(reinterpret_cast<const char*>(base64.data()), static_cast<std::size_t>(length));
+  // The alphabet for URLs, without padding: it is copied by a double click. Source: RFC 4648 §5.
+  std::replace(token.begin(), token.end(), '+', '-');
+  std::replace(token.begin(), token.end(), '/', '_');
+  std::erase(token, '=');
+  return token;
+}
+
+Result<void> print_new_token(const std::string& wish, std::ostream& entry_out,
+                             std::ostream& token_out) {
+  const std::string form = "\"" + wish + "\": write NAME:SCOPE,…, such as shop:write; ";
+  const std::size_t colon = wish.find(':');
+  if (colon == std::string::npos) return Error::permanent(form + "the scopes are missing");
+  const std::string name = wish.substr(0, colon);
+  if (!is_token_name(name) || name == kAdminTokenName) {
+    return Error::permanent(form + "a name is letters, digits, '.', '_' and '-'" +
+                            (name == kAdminTokenName ? ", and this one is taken" : ""));
+  }
+  Scopes scopes;
+  for (std::size_t at = colon + 1; at <= wish.size();) {
+    const std::size_t end = std::min(wish.find(',', at), wish.size());
+    const auto scope = parse_scope(std::string_view(wish).substr(at, end - at));
+    if (!scope) return Error::permanent(form + "scopes are read, write and admin");
+    scopes.add(*scope);
+    at = end + 1;
+  }
+  const std::string token = make_token();
+  entry_out << "- name: " << name << "\n  sha256: " << to_hex(sha256(token)) << "\n  scopes: ["
+            << to_string(scopes) << "]\n"
+            << std::flush;
+  token_out << "The token of " << name << ", told this once: " << token << "\n";
+  return {};
+}
+
+}  // namespace stormlog::pipeline
