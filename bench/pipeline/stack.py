@@ -88,9 +88,16 @@ def metric(port, name):
 
 
 def cpu_of(pid):
-    """Seconds of user and system time of all threads that it has had."""
+    """Seconds of user and system time of a process and its children, ended ones included: PostgreSQL has
+    one for each connection."""
     stat = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(stat[11]) + int(stat[12])) / TICKS
+    total = sum(map(int, stat[11:15])) / TICKS
+    for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            total += sum(cpu_of(int(child)) for child in task.read_text().split())
+        except OSError:
+            pass  # it has just ended
+    return total
 
 
 def store_pids():
@@ -161,6 +168,12 @@ def consumer(topic="logs", group="bench", *more):
                                     "--redis", REDIS, *more], CONSUMER)
 
 
+def load_command(port, body_file, path, content_type, connections, rate, warm_up, seconds):
+    return [BIN / "pipeline_load", "--port", str(port), "--path", path, "--body", body_file,
+            "--content-type", content_type, "--connections", str(connections), "--rate", str(rate),
+            "--warm-up", f"{int(warm_up * 1000)}ms", "--duration", f"{int(seconds * 1000)}ms"]
+
+
 def load(port, body, path="/api/v1/logs", content_type="application/json", connections=100, rate=0,
          warm_up=1.0, seconds=5.0):
     """What came back, as pipeline_load prints it."""
@@ -168,10 +181,19 @@ def load(port, body, path="/api/v1/logs", content_type="application/json", conne
         file.write(body)
         file.flush()
         done = subprocess.run(
-            [BIN / "pipeline_load", "--port", str(port), "--path", path, "--body", file.name,
-             "--content-type", content_type, "--connections", str(connections), "--rate", str(rate),
-             "--warm-up", f"{int(warm_up * 1000)}ms", "--duration", f"{int(seconds * 1000)}ms"],
+            load_command(port, file.name, path, content_type, connections, rate, warm_up, seconds),
             capture_output=True, text=True, timeout=warm_up + seconds + 60)
     if done.returncode != 0:
         raise Failed(f"the client: {done.stderr.strip()}")
     return json.loads(done.stdout)
+
+
+def background_load(port, body, rate):
+    """A client that goes on until it is killed."""
+    file = tempfile.NamedTemporaryFile(prefix="bench-body-")
+    file.write(body)
+    file.flush()
+    process = subprocess.Popen(load_command(port, file.name, "/api/v1/logs", "application/json", 20, rate,
+                                            0, 3600), stdout=subprocess.DEVNULL)
+    time.sleep(0.2)  # it has read the file, which goes with this function
+    return process
