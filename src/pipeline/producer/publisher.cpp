@@ -1,5 +1,6 @@
 #include "pipeline/producer/publisher.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
@@ -91,6 +92,19 @@ struct Publisher::Inbox {
   Publisher* owner = nullptr;  // on the io thread; null when it has gone
 };
 
+// The records of a request, and what they point to. Kept for the next one: no memory is asked for.
+struct Publisher::Outbox {
+  struct Texts {
+    std::array<char, 36> id;
+    std::array<char, 24> received;
+    std::array<kafka::RecordHeader, 5> headers;
+  };
+  std::vector<Texts> texts;
+  std::vector<kafka::Record> records;
+  std::vector<std::uint64_t> tokens;
+  std::vector<kafka::ProduceStatus> statuses;
+};
+
 struct Publisher::Instruments {
   explicit Instruments(telemetry::Metrics& registry)
       : metrics(registry),
@@ -127,6 +141,7 @@ Publisher::Publisher(asio::io_context& io, PublisherConfig config,
       breaker_(std::move(breaker)),
       clock_(clock),
       instruments_(std::make_unique<Instruments>(metrics)),
+      outbox_(std::make_unique<Outbox>()),
       inbox_(std::make_shared<Inbox>()) {
   inbox_->owner = this;
 }
@@ -239,24 +254,32 @@ asio::awaitable<PublishResult> Publisher::publish(std::span<const EventView> eve
 }
 
 void Publisher::send(std::span<const EventView> events, std::uint64_t number, Request& request) {
-  std::array<char, 36> id;
-  std::array<char, 24> received;
-  std::array<kafka::RecordHeader, 5> headers = {{{"id", {id.data(), id.size()}},
-                                                 {"content-type", "application/json"},
-                                                 {"schema-version", kSchemaVersion},
-                                                 {"received-at", ""},
-                                                 {"traceparent", ""}}};
+  Outbox& outbox = *outbox_;
+  outbox.texts.resize(std::max(outbox.texts.size(), events.size()));
+  outbox.records.clear();
+  outbox.tokens.clear();
   for (std::uint32_t index = 0; index < events.size(); ++index) {
     const EventView& event = events[index];
-    event.id.format_to(id.data());
-    const auto end =
-        std::to_chars(received.data(), received.data() + received.size(), event.received_ns).ptr;
-    headers[3].value = {received.data(), static_cast<std::size_t>(end - received.data())};
-    headers[4].value = event.traceparent;
+    Outbox::Texts& texts = outbox.texts[index];
+    event.id.format_to(texts.id.data());
+    const auto end = std::to_chars(texts.received.data(),
+                                   texts.received.data() + texts.received.size(), event.received_ns)
+                         .ptr;
+    texts.headers = {
+        {{"id", {texts.id.data(), texts.id.size()}},
+         {"content-type", "application/json"},
+         {"schema-version", kSchemaVersion},
+         {"received-at",
+          {texts.received.data(), static_cast<std::size_t>(end - texts.received.data())}},
+         {"traceparent", event.traceparent}}};
     const std::size_t count = event.traceparent.empty() ? 4 : 5;
-    const kafka::ProduceStatus status =
-        producer_->produce({event.key, event.payload, std::span(headers).first(count)},
-                           (number << kIndexBits) | index);
+    outbox.records.push_back({event.key, event.payload, std::span(texts.headers).first(count)});
+    outbox.tokens.push_back((number << kIndexBits) | index);
+  }
+  outbox.statuses.resize(events.size());
+  producer_->produce(outbox.records, outbox.tokens, outbox.statuses);
+  for (std::uint32_t index = 0; index < events.size(); ++index) {
+    const kafka::ProduceStatus status = outbox.statuses[index];
     if (status == kafka::ProduceStatus::queued) continue;
     instruments_->failed.add();
     settle(request, index, outcome_of(status));

@@ -79,6 +79,7 @@ class Publisher {
   struct Request;
   struct Inbox;
   struct Instruments;
+  struct Outbox;
 
   Publisher(asio::io_context& io, PublisherConfig config,
             std::shared_ptr<resilience::CircuitBreaker> breaker, telemetry::Metrics& metrics,
@@ -97,6 +98,7 @@ class Publisher {
   std::shared_ptr<resilience::CircuitBreaker> breaker_;
   const Clock& clock_;
   std::unique_ptr<Instruments> instruments_;
+  std::unique_ptr<Outbox> outbox_;
   std::shared_ptr<Inbox> inbox_;  // shared with what is posted to io_
   std::unordered_map<std::uint64_t, Request*> requests_;
   std::uint64_t next_request_ = 1;

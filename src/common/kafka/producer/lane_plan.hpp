@@ -5,21 +5,12 @@
 #include <deque>
 #include <memory>
 #include <optional>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "common/base/clock.hpp"
+#include "common/kafka/producer/near_gate.hpp"
 
 namespace stormlog::kafka {
-
-// A record that waits for its departure, copied.
-struct HeldRecord {
-  std::string key;
-  std::string value;
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::uint64_t token = 0;
-};
 
 struct LanePlanConfig {
   int far_lanes = 12;  // 0: there is the near lane alone
@@ -49,7 +40,7 @@ struct LanePlanConfig {
 // Source:  librdkafka CONFIGURATION.md, max.in.flight.requests.per.connection, enable.idempotence.
 class LanePlan {
  public:
-  static constexpr std::uint32_t kSlots = 4096;
+  static constexpr std::uint32_t kSlots = NearGate::kSlots;
 
   struct Departure {
     int lane;
@@ -82,6 +73,7 @@ class LanePlan {
 
   bool is_far(MonotonicTime now);
   std::size_t held() const { return held_; }
+  std::int32_t partitions() const { return partitions_; }
 
  private:
   struct Slot {

@@ -35,9 +35,7 @@ class Simulation {
       leave(*lane, slot, next_token_++);
       return;
     }
-    auto record = std::make_unique<HeldRecord>();
-    record->token = next_token_++;
-    plan_.hold(slot, std::move(record));
+    plan_.hold(slot, std::make_unique<HeldRecord>(next_token_++));
     depart();
   }
   void advance_to(MonotonicTime to) {
@@ -167,7 +165,7 @@ TEST(LanePlan, ALaneThatIsStuckDoesNotHoldTheOthers) {
   plan.settled(0);
   plan.reported(100ms, now);
   for (std::uint32_t slot = 1; slot < 40; ++slot) {
-    plan.hold(slot, std::make_unique<HeldRecord>());
+    plan.hold(slot, std::make_unique<HeldRecord>(slot));
     now += 60ms;
     plan.depart(now, departures);
     // Slot 1 is the stuck one; the rest are back after the round trip.

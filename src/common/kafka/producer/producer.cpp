@@ -1,6 +1,7 @@
 #include "common/kafka/producer/producer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -8,6 +9,7 @@
 #include "common/base/log.hpp"
 #include "common/kafka/producer/client.hpp"
 #include "common/kafka/producer/lane_plan.hpp"
+#include "common/kafka/producer/near_gate.hpp"
 
 namespace stormlog::kafka {
 namespace {
@@ -26,18 +28,8 @@ std::uint32_t partition_hash(std::string_view key) {
       rd_kafka_msg_partitioner_murmur2(nullptr, key.data(), key.size(), kAll, nullptr, nullptr));
 }
 
-std::unique_ptr<HeldRecord> copy_of(const Record& record, std::uint64_t token) {
-  auto held = std::make_unique<HeldRecord>();
-  held->key = record.key;
-  held->value = record.value;
-  for (const auto& header : record.headers) held->headers.emplace_back(header.name, header.value);
-  held->token = token;
-  return held;
-}
-
-std::uint64_t bytes_of(const HeldRecord& record) {
-  return record.key.size() + record.value.size();
-}
+// How often a held record is looked at that only a report would move: Kafka may have fallen silent.
+constexpr milliseconds kLook{25};
 
 }  // namespace
 
@@ -57,10 +49,18 @@ struct Producer::Impl {
         lanes(static_cast<std::size_t>(config.far_connections) + 1) {}
 
   Result<std::unique_ptr<Client>> make_client(std::size_t lane);
-  void on_deliveries(std::span<const Delivery> deliveries, std::span<const std::uint32_t> slots);
+  void on_deliveries(std::size_t lane, std::span<const Delivery> deliveries,
+                     std::span<const std::uint32_t> slots);
   void on_brokers_down(std::size_t lane, const Client& client);
   void replace(std::size_t lane, Client& client, const std::string& why);
   Client* client_of(std::size_t lane);
+  std::uint32_t slot_of(const Record& record);
+  ProduceStatus take(const Record& record, std::uint64_t token, std::uint32_t slot,
+                     MonotonicTime now);
+  ProduceStatus give(std::size_t lane, const Record& record, std::uint64_t token,
+                     std::uint32_t slot);
+  void give_held(std::size_t lane, const HeldRecord& record, std::uint32_t slot);
+  void leave_gate();
   void depart();
   void pace();
 
@@ -70,12 +70,16 @@ struct Producer::Impl {
 
   mutable std::mutex mutex;  // of all that follows
   LanePlan plan;
+  NearGate gate;  // of lane 0
   std::vector<Lane> lanes;
   std::vector<std::unique_ptr<Client>> dying;  // they tell their records, then end
   std::uint64_t rebuilds = 0;
   std::uint64_t keyless = 0;
   std::uint64_t held_bytes = 0;
   std::vector<LanePlan::Departure> departures;
+  std::vector<NearGate::Held> leaving;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> sorted;  // group, index
+  std::vector<std::uint32_t> slots;
   std::vector<Delivery> refused;  // by librdkafka, after produce() had taken them
   bool closing = false;
   std::condition_variable changed;
@@ -90,9 +94,9 @@ Result<std::unique_ptr<Client>> Producer::Impl::make_client(std::size_t lane) {
     its.properties.insert(its.properties.begin(), {"log_level", "2"});
   }
   ClientCallbacks own;
-  own.on_deliveries = [this](std::span<const Delivery> deliveries,
-                             std::span<const std::uint32_t> slots) {
-    on_deliveries(deliveries, slots);
+  own.on_deliveries = [this, lane](std::span<const Delivery> deliveries,
+                                   std::span<const std::uint32_t> its_slots) {
+    on_deliveries(lane, deliveries, its_slots);
   };
   own.on_brokers_down = [this, lane](const Client& client) { on_brokers_down(lane, client); };
   own.on_fatal = [this, lane](Client& client, const std::string& why) {
@@ -101,8 +105,8 @@ Result<std::unique_ptr<Client>> Producer::Impl::make_client(std::size_t lane) {
   return Client::create(its, std::move(own), clock);
 }
 
-void Producer::Impl::on_deliveries(std::span<const Delivery> deliveries,
-                                   std::span<const std::uint32_t> slots) {
+void Producer::Impl::on_deliveries(std::size_t lane, std::span<const Delivery> deliveries,
+                                   std::span<const std::uint32_t> its_slots) {
   {
     const std::lock_guard lock(mutex);
     const MonotonicTime now = clock.now();
@@ -112,7 +116,11 @@ void Producer::Impl::on_deliveries(std::span<const Delivery> deliveries,
       if (quickest == nullptr || delivery.latency < quickest->latency) quickest = &delivery;
       plan.seen_partition(delivery.partition);
     }
-    for (const std::uint32_t slot : slots) plan.settled(slot);
+    for (const std::uint32_t slot : its_slots) {
+      plan.settled(slot);
+      if (lane == 0) gate.settled(slot);
+    }
+    gate.set_partitions(static_cast<std::uint32_t>(plan.partitions()));
     if (quickest != nullptr) plan.reported(quickest->latency, now);
     depart();
   }
@@ -154,30 +162,69 @@ Client* Producer::Impl::client_of(std::size_t lane) {
   return its.client.get();
 }
 
+// The mutex is held.
+std::uint32_t Producer::Impl::slot_of(const Record& record) {
+  return LanePlan::slot_of(record.key.empty() ? static_cast<std::uint32_t>(keyless++)
+                                              : partition_hash(record.key));
+}
+
+// To the client of a lane, where the plan has it under way. The mutex is held.
+ProduceStatus Producer::Impl::give(std::size_t lane, const Record& record, std::uint64_t token,
+                                   std::uint32_t slot) {
+  if (lane == 0) gate.begin(slot);
+  Client* client = client_of(lane);
+  const ProduceStatus status =
+      client == nullptr ? ProduceStatus::unavailable : client->produce(record, token, slot);
+  if (status == ProduceStatus::queued) return status;
+  plan.settled(slot);
+  if (lane == 0) gate.settled(slot);
+  return status;
+}
+
+// The same for one that produce() has taken before: a refusal is told. The mutex is held.
+void Producer::Impl::give_held(std::size_t lane, const HeldRecord& record, std::uint32_t slot) {
+  std::array<RecordHeader, HeldRecord::kMaxHeaders> headers;
+  const ProduceStatus status =
+      give(lane, {record.key(), record.value(), record.headers(headers)}, record.token, slot);
+  held_bytes -= record.size();
+  if (status == ProduceStatus::queued) return;
+  Delivery delivery;
+  delivery.token = record.token;
+  delivery.status = DeliveryStatus::failed;
+  delivery.permanent = status == ProduceStatus::too_large;
+  delivery.code = delivery.permanent              ? RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE
+                  : status == ProduceStatus::full ? RD_KAFKA_RESP_ERR__QUEUE_FULL
+                                                  : RD_KAFKA_RESP_ERR__TRANSPORT;
+  refused.push_back(delivery);
+}
+
+// What the gate has opened for, or all of it to the plan while Kafka is far. The mutex is held.
+void Producer::Impl::leave_gate() {
+  if (gate.held() == 0) return;
+  const MonotonicTime now = clock.now();
+  const bool plan_holds = plan.is_far(now) || plan.held() > 0;
+  if (plan_holds) {
+    gate.open_all(leaving);
+  } else {
+    gate.open(leaving);
+  }
+  for (NearGate::Held& held : leaving) {
+    const auto lane = plan_holds ? std::nullopt : plan.lane_now(held.slot, now);
+    if (lane) {
+      give_held(static_cast<std::size_t>(*lane), *held.record, held.slot);
+    } else {
+      plan.hold(held.slot, std::move(held.record));
+    }
+  }
+  leaving.clear();
+}
+
 // Sends what is due. The mutex is held.
 void Producer::Impl::depart() {
+  leave_gate();
   plan.depart(clock.now(), departures);
-  std::vector<RecordHeader> headers;
-  for (auto& departure : departures) {
-    const HeldRecord& record = *departure.record;
-    headers.clear();
-    for (const auto& [name, value] : record.headers) headers.push_back({name, value});
-    Client* client = client_of(static_cast<std::size_t>(departure.lane));
-    const ProduceStatus status =
-        client == nullptr
-            ? ProduceStatus::unavailable
-            : client->produce({record.key, record.value, headers}, record.token, departure.slot);
-    held_bytes -= bytes_of(record);
-    if (status == ProduceStatus::queued) continue;
-    plan.settled(departure.slot);
-    Delivery delivery;
-    delivery.token = record.token;
-    delivery.status = DeliveryStatus::failed;
-    delivery.permanent = status == ProduceStatus::too_large;
-    delivery.code = delivery.permanent              ? RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE
-                    : status == ProduceStatus::full ? RD_KAFKA_RESP_ERR__QUEUE_FULL
-                                                    : RD_KAFKA_RESP_ERR__TRANSPORT;
-    refused.push_back(delivery);
+  for (const auto& departure : departures) {
+    give_held(static_cast<std::size_t>(departure.lane), *departure.record, departure.slot);
   }
   if (!refused.empty()) changed.notify_one();
   departures.clear();
@@ -196,7 +243,8 @@ void Producer::Impl::pace() {
     const MonotonicTime now = clock.now();
     const auto next = plan.next_departure(now);
     if (!next) {
-      changed.wait(lock);
+      // Kafka may fall silent: then what the gate holds is the plan's.
+      changed.wait_for(lock, kLook);
     } else if (*next > now) {
       changed.wait_for(lock, *next - now);
     }
@@ -230,13 +278,17 @@ Producer::~Producer() {
     impl_->closing = true;
     for (auto& lane : impl_->lanes) clients.push_back(std::move(lane.client));
     for (auto& client : impl_->dying) clients.push_back(std::move(client));
-    for (const auto& record : impl_->plan.take_held()) {
+    const auto give_up = [this](const HeldRecord& record) {
       Delivery delivery;
-      delivery.token = record->token;
+      delivery.token = record.token;
       delivery.status = DeliveryStatus::failed;
       delivery.code = RD_KAFKA_RESP_ERR__DESTROY;
       impl_->refused.push_back(delivery);
-    }
+    };
+    for (const auto& record : impl_->plan.take_held()) give_up(*record);
+    std::vector<NearGate::Held> held;
+    impl_->gate.open_all(held);
+    for (const auto& one : held) give_up(*one.record);
   }
   impl_->changed.notify_all();
   impl_->pacer.join();
@@ -249,30 +301,58 @@ Producer::~Producer() {
   clients.clear();
 }
 
+// The mutex is held.
+ProduceStatus Producer::Impl::take(const Record& record, std::uint64_t token, std::uint32_t slot,
+                                   MonotonicTime now) {
+  const bool plan_holds = plan.is_far(now) || plan.held() > 0;
+  if (!plan_holds && gate.admits(slot)) {
+    if (const auto lane = plan.lane_now(slot, now)) {
+      return give(static_cast<std::size_t>(*lane), record, token, slot);
+    }
+  }
+  auto held = std::make_unique<HeldRecord>(record, token);
+  held_bytes += held->size();
+  if (!plan_holds) {
+    gate.hold(slot, std::move(held));
+    return ProduceStatus::queued;
+  }
+  leave_gate();  // what the gate holds came before
+  const bool first = plan.held() == 0;
+  plan.hold(slot, std::move(held));
+  depart();
+  if (first && plan.held() > 0) changed.notify_one();
+  return ProduceStatus::queued;
+}
+
 ProduceStatus Producer::produce(const Record& record, std::uint64_t token) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->gate.begin_batch();
+  return impl_->take(record, token, impl_->slot_of(record), impl_->clock.now());
+}
+
+// A partition's records follow each other: librdkafka's thread, which the first of them wakes, then
+// mostly finds all of them.
+void Producer::produce(std::span<const Record> records, std::span<const std::uint64_t> tokens,
+                       std::span<ProduceStatus> statuses) {
   Impl& impl = *impl_;
   const std::lock_guard lock(impl.mutex);
-  const MonotonicTime now = impl.clock.now();
-  const std::uint32_t slot = LanePlan::slot_of(
-      record.key.empty() ? static_cast<std::uint32_t>(impl.keyless++) : partition_hash(record.key));
-  if (const auto lane = impl.plan.lane_now(slot, now)) {
-    Client* client = impl.client_of(static_cast<std::size_t>(*lane));
-    const ProduceStatus status =
-        client == nullptr ? ProduceStatus::unavailable : client->produce(record, token, slot);
-    if (status != ProduceStatus::queued) impl.plan.settled(slot);
-    return status;
+  impl.gate.begin_batch();
+  impl.sorted.clear();
+  impl.slots.clear();
+  for (std::uint32_t index = 0; index < records.size(); ++index) {
+    impl.slots.push_back(impl.slot_of(records[index]));
+    impl.sorted.emplace_back(impl.gate.group_of(impl.slots.back()), index);
   }
-  const bool first = impl.plan.held() == 0;
-  impl.plan.hold(slot, copy_of(record, token));
-  impl.held_bytes += record.key.size() + record.value.size();
-  impl.depart();
-  if (first && impl.plan.held() > 0) impl.changed.notify_one();
-  return ProduceStatus::queued;
+  std::sort(impl.sorted.begin(), impl.sorted.end());
+  const MonotonicTime now = impl.clock.now();
+  for (const auto& [group, index] : impl.sorted) {
+    statuses[index] = impl.take(records[index], tokens[index], impl.slots[index], now);
+  }
 }
 
 Producer::InFlight Producer::in_flight() const {
   const std::lock_guard lock(impl_->mutex);
-  InFlight sum{impl_->plan.held(), impl_->held_bytes, {}};
+  InFlight sum{impl_->plan.held() + impl_->gate.held(), impl_->held_bytes, {}};
   const auto add = [&sum](const std::unique_ptr<Client>& client) {
     if (!client) return;
     const InFlight more = client->in_flight();
@@ -293,6 +373,9 @@ std::uint64_t Producer::rebuilds() const {
 bool Producer::flush(std::chrono::milliseconds timeout) {
   {
     const std::lock_guard lock(impl_->mutex);
+    std::vector<NearGate::Held> held;
+    impl_->gate.open_all(held);
+    for (auto& one : held) impl_->plan.hold(one.slot, std::move(one.record));
     impl_->plan.hurry();
     impl_->depart();
   }

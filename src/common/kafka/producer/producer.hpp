@@ -108,6 +108,10 @@ class Producer {
 
   // Copies the record. Told to on_deliveries when, and only when, the answer is `queued`.
   ProduceStatus produce(const Record& record, std::uint64_t token);
+  // The same for records that come together; token and answer of each have its index. Told at once
+  // they make fewer and larger requests to Kafka. The order of those with the same key is kept.
+  void produce(std::span<const Record> records, std::span<const std::uint64_t> tokens,
+               std::span<ProduceStatus> statuses);
 
   struct InFlight {
     std::uint64_t messages = 0;

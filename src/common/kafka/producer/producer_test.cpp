@@ -78,6 +78,21 @@ class ProducerTest : public ::testing::Test {
       ASSERT_EQ(producer_->produce({key, "value", {}}, token), ProduceStatus::queued);
     }
   }
+  std::map<ProduceStatus, int> produce_together(std::uint64_t first, std::uint64_t count) {
+    std::vector<std::string> keys;
+    for (std::uint64_t i = 0; i < count; ++i) keys.push_back("key-" + std::to_string(i % 7));
+    std::vector<Record> records;
+    std::vector<std::uint64_t> tokens;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      records.push_back({keys[i], "value", {}});
+      tokens.push_back(first + i);
+    }
+    std::vector<ProduceStatus> statuses(count, ProduceStatus::unavailable);
+    producer_->produce(records, tokens, statuses);
+    std::map<ProduceStatus, int> counted;
+    for (const ProduceStatus status : statuses) ++counted[status];
+    return counted;
+  }
   bool told(std::size_t count) {
     return wait([&] { return told_.size() >= count; });
   }
@@ -104,6 +119,47 @@ TEST_F(ProducerTest, TellsEachRecordOnce) {
   EXPECT_EQ(producer_->in_flight().messages, 0U);
   EXPECT_EQ(producer_->in_flight().bytes, 0U);
   EXPECT_TRUE(producer_->flush(0ms));
+}
+
+TEST_F(ProducerTest, WhatComesTogetherIsToldOnceEach) {
+  start();
+  std::uint64_t next = 0;
+  for (const std::uint64_t count : {1U, 3U, 40U, 500U, 2U, 300U}) {
+    EXPECT_EQ(produce_together(next, count)[ProduceStatus::queued], static_cast<int>(count));
+    next += count;
+    produce(next, 3);
+    next += 3;
+  }
+  ASSERT_TRUE(told(next));
+  for (const auto& [token, delivery] : told_) {
+    EXPECT_EQ(delivery.status, DeliveryStatus::acked) << token << error_name(delivery.code);
+  }
+  EXPECT_EQ(producer_->in_flight().messages, 0U);
+  EXPECT_EQ(producer_->in_flight().bytes, 0U);
+}
+
+// While Kafka does not answer, records wait in front of librdkafka: its thread must not ask poll()
+// without a pause for as long.
+TEST_F(ProducerTest, WaitingForKafkaCostsNoCore) {
+  ProducerConfig config;
+  config.far_connections = 0;
+  start(config);
+  produce(0, 20);
+  ASSERT_TRUE(told(20));
+  kafka_.set_rtt(1'000);
+  produce(20, 40);
+  const auto cpu = [] {
+    timespec time{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  };
+  const auto before = cpu();
+  const auto start_time = std::chrono::steady_clock::now();
+  std::this_thread::sleep_for(500ms);
+  // Of a thread that does not sleep it is all the time that the machine gives to this process.
+  EXPECT_LT(cpu() - before, (std::chrono::steady_clock::now() - start_time) / 4);
+  kafka_.set_rtt(0);
+  ASSERT_TRUE(told(60));
 }
 
 TEST_F(ProducerTest, RetriesWhatIsRetriable) {
@@ -137,8 +193,8 @@ TEST_F(ProducerTest, FullIsToldApart) {
   start(config);
   kafka_.down();
   ASSERT_TRUE(wait([&] { return brokers_down_ > 0; }));
-  produce(0, 10);
-  EXPECT_EQ(producer_->produce({"", "x", {}}, 10), ProduceStatus::full);
+  EXPECT_EQ(produce_together(0, 11),
+            (std::map<ProduceStatus, int>{{ProduceStatus::queued, 10}, {ProduceStatus::full, 1}}));
   const Producer::InFlight waiting = producer_->in_flight();
   EXPECT_EQ(waiting.messages, 10U);
   EXPECT_GT(waiting.bytes, 0U);
