@@ -1,4 +1,4 @@
--- Reads the table once (about 1 GB a second from memory, else as the disk does), while others go on
+-- Reads the table once (half a gigabyte a second from memory, else as the disk does), while others go on
 -- reading and writing. In a transaction of its own, so that the next step finds it done and needs
 -- no time under its lock.
 ALTER TABLE logs VALIDATE CONSTRAINT logs_untimed_only;

@@ -81,6 +81,23 @@ TEST_F(IngestCoreTest, WithTheStoreAwayRecordsGoToRedisAndStillCountAsNotStored)
   EXPECT_EQ(member->metric("consumer_spill_backlog_records"), 40);
 }
 
+TEST_F(IngestCoreTest, WhatTakesLongToConnectIsNotWaitedFor) {
+  go_cache_only(10, 20);
+  // A server that stands still: the connection is under way for ever.
+  world.store.connecting = true;
+  world.store.asked = 0;
+  produce(30);
+  ASSERT_TRUE(until_spilled(100));
+  world.clock.advance(10s);  // the breaker would let trials through
+  produce(5);
+  ASSERT_TRUE(until_spilled(110));
+  EXPECT_EQ(world.store.asked, 0);
+  EXPECT_EQ(mode(), IngestMode::cache_only);
+  world.store.connecting = world.store.down = false;
+  ASSERT_TRUE(until_stored(130));
+  expect_each_once(65);
+}
+
 TEST_F(IngestCoreTest, BackAgainItDrainsInOrderAndThenReadsKafka) {
   go_cache_only(10, 20);
   world.store.down = false;

@@ -149,6 +149,7 @@ class FakeStore final : public LogStore {
 
   Result<std::map<int, std::int64_t>> offsets(const std::vector<int>& partitions) override {
     fuse_.tick();
+    ++asked;
     if (down) return gone();
     std::map<int, std::int64_t> found;
     for (const int partition : partitions) {
@@ -161,7 +162,7 @@ class FakeStore final : public LogStore {
   void forget(const std::vector<int>& partitions) override {
     for (const int partition : partitions) known_.erase(partition);
   }
-  bool ready() override { return true; }
+  bool ready() override { return !connecting; }
   Result<void> reset_offset(int partition, std::int64_t from, std::int64_t to) override {
     if (down) return gone();
     if (next[partition] != from) return {};
@@ -206,7 +207,9 @@ class FakeStore final : public LogStore {
   void start_anew() { known_.clear(); }
 
   bool down = false;
-  int lose_answers = 0;  // of commits that happen all the same
+  bool connecting = false;  // and no answer yet
+  int asked = 0;            // for offsets
+  int lose_answers = 0;     // of commits that happen all the same
   std::map<int, std::int64_t> next;
   std::map<int, PartitionTally> tally;
   std::map<int, std::vector<std::int64_t>> stored;  // rows and dead letters, as they came

@@ -102,7 +102,8 @@ std::string sql_time(WallTime time) {
 const char* select_partitions() {
   return "SELECT name, (extract(epoch FROM id_time_from) * 1000000)::bigint, "
          "(extract(epoch FROM id_time_to) * 1000000)::bigint, ts_ns_from, ts_ns_to FROM "
-         "log_partitions";
+         "log_partitions WHERE EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass(name) "
+         "AND inhparent = 'logs'::regclass)";
 }
 
 LogPartition read_partition(const Rows& rows, int row) {
@@ -146,6 +147,13 @@ Result<bool> make_partition(Connection& db, const PartitionRules& rules, WallTim
   if (!existing) return existing.error();
   for (const LogPartition& partition : *existing) {
     if (partition.holds(id_time)) return false;
+  }
+  // Of partitions that were dropped or detached by hand.
+  if (Result<void> tidy = db.script(std::string("DELETE FROM log_partitions WHERE name NOT IN "
+                                                "(SELECT name FROM (") +
+                                    select_partitions() + ") AS there)");
+      !tidy) {
+    return tidy.error();
   }
   const auto [from, to] = rules.free_around(id_time, *existing);
   const std::string name = partition_name(from);

@@ -52,7 +52,7 @@ struct StrangeRow {
 // True where log_partitions changed: what was known of it is not true once this is committed.
 Result<bool> fit(postgres::Connection& db, const std::vector<StrangeRow>& rows);
 
-// "SELECT … FROM log_partitions", for read_partition().
+// "SELECT … FROM log_partitions WHERE …", for read_partition(): those that are there and attached.
 const char* select_partitions();
 LogPartition read_partition(const postgres::Rows& rows, int row);
 

@@ -301,6 +301,22 @@ TEST_F(Partitions, RowsAreNeverRefusedWhileTheirPartitionsAreMade) {
   EXPECT_EQ(count("dead_letters"), 0);
 }
 
+TEST_F(Partitions, APartitionThatWasDroppedByHandCostsNoRow) {
+  ManualClock clock{at("2026-03-01T12:00:00Z")};
+  const WallTime now = clock.wall_now();
+  PostgresStore mine = store(clock);
+  ASSERT_TRUE(mine.offsets({2}).ok());
+  EXPECT_EQ(write(mine, {timed_id(now, 1)}).inserted, 1);
+  EXPECT_EQ(write(mine, {timed_id(now, 5)}).inserted, 1);
+  ASSERT_TRUE(db_.script("DROP TABLE logs_p20260301").ok());
+  EXPECT_EQ(write(mine, {timed_id(now, 2), timed_id(now, 3)}).inserted, 2);
+  EXPECT_EQ(table_of(timed_id(now, 2)), "logs_default");
+  // Made anew with the next connection.
+  mine = store(clock);
+  EXPECT_EQ(write(mine, {timed_id(now, 4), timed_id(now, 2)}).duplicates, 1);
+  EXPECT_EQ(count("logs_p20260301"), 3);
+}
+
 TEST_F(Partitions, WhatBreaksAConstraintIsStillADeadLetter) {
   ManualClock clock{at("2026-03-01T12:00:00Z")};
   PostgresStore mine = store(clock);
