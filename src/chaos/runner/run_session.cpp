@@ -100,6 +100,7 @@ void RunSession::prepare() {
                                           options_.program, *journal_);
   breakers_ = std::make_unique<BreakerObserver>(stack_, *journal_);
   processes_ = std::make_unique<ProcessWatcher>(stack_, *journal_);
+  memory_ = std::make_unique<MemoryWatcher>(stack_, *journal_);
   if (!steady.ok()) return invalidate(steady.error().message);
   if (!stops.ok()) return invalidate(stops.error().message);
   probes_ = std::make_unique<ProbeWatcher>(std::move(*steady), std::move(*stops), *journal_,
@@ -143,6 +144,7 @@ void RunSession::start_load() {
     journal_->set_epoch(SystemClock::instance().now());
     record_.started = SystemClock::instance().wall_now();
   }
+  memory_->start();
   probes_->start();
   faults_->start();
 }
@@ -270,6 +272,10 @@ void RunSession::collect() {
     processes_->stop();
     record_.processes = processes_->events();
     record_.processes_watched = processes_->watched();
+  }
+  if (memory_) {
+    memory_->stop();
+    record_.memory = memory_->samples();
   }
   if (breakers_) {
     breakers_->stop();
