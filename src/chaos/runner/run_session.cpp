@@ -20,6 +20,8 @@ constexpr Nanoseconds kSteadyWithin = std::chrono::seconds{15};
 constexpr Nanoseconds kConnectWithin = std::chrono::seconds{3};
 // Without a duration the load ends when this long nothing was amiss after the faults.
 constexpr Nanoseconds kQuietEnd = std::chrono::seconds{3};
+// Due requests that wait for longer than this are a queue, and the system not yet as before.
+constexpr Nanoseconds kMostBehind = std::chrono::seconds{1};
 constexpr Nanoseconds kDefaultRecovery = std::chrono::seconds{30};
 constexpr Nanoseconds kSpareTime = std::chrono::minutes{10};
 // A process may end a little after the fault that ends it.
@@ -183,7 +185,7 @@ Nanoseconds RunSession::last_trouble() {
   if (load_) {
     const LoadSnapshot now = load_->snapshot();
     const std::uint64_t bad = now.rejected + now.indeterminate + now.unsent;
-    if (bad != bad_events_) {
+    if (bad != bad_events_ || now.behind > kMostBehind) {
       bad_events_ = bad;
       last_bad_event_ = journal_->now();
     }
@@ -194,6 +196,10 @@ Nanoseconds RunSession::last_trouble() {
 
 void RunSession::finish_load() {
   if (!load_) return;
+  // What is due is still sent: cut off, it would look as if the system had refused it.
+  load_->end();
+  const Nanoseconds limit = journal_->now() + 2 * load_spec_->timeout;
+  while (!ended() && !load_->finished() && journal_->now() < limit) pause();
   const auto stopped = load_->stop();
   record_.load_to = journal_->now();
   record_.requests = load_->take_samples();
