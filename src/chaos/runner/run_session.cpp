@@ -231,6 +231,8 @@ void RunSession::drain_and_reconcile() {
                                           if (stop_) abort("interrupted");
                                         });
   if (!drain.ok()) return give_up(drain.error().message);
+  // Reading the sinks takes memory of the stores that the system did not ask for.
+  if (memory_) memory_->stop();
   if (drain->drained) {
     record_.drained = journal_->now();
     journal_->write("drained");

@@ -41,10 +41,12 @@ BREAKERS = {
     "log-producer": ("log-producer", "api-gateway"),
 }
 
-# Of a JVM the heap's bound counts, not its growth up to there. Redis takes what --spill-bytes (256 MB)
-# and --cache-bytes (128 MB) allow it.
+# Stores grow up to what they are given: Kafka to its heap, PostgreSQL by its shared buffers (128 MB),
+# Redis by --spill-bytes (256 MB) and --cache-bytes (128 MB). Everything else must stay as it is.
 KAFKA_MEMORY = "900MiB"
+POSTGRESQL_GROWTH = "200MiB"
 REDIS_GROWTH = "400MiB"
+FLAT = SERVICES + ("proxy",)
 FIRST_FAULT = 4
 
 
@@ -141,8 +143,8 @@ def expectations_of(cell, settings):
             name, service = BREAKERS[part]
             lines.append(f"{{check: breaker, name: {name}, service: {service}, "
                          f"opens_within: {settings.outage}s, closes_within: {settings.within}s}}")
-    others = ", ".join(part for part in PARTS if part not in ("kafka", "redis"))
-    lines.append(f"{{check: memory, services: [{others}], max_growth: {settings.memory}}}")
+    lines.append(f"{{check: memory, services: [{', '.join(FLAT)}], max_growth: {settings.memory}}}")
+    lines.append(f"{{check: memory, services: [postgresql], max_growth: {POSTGRESQL_GROWTH}}}")
     lines.append(f"{{check: memory, services: [redis], max_growth: {REDIS_GROWTH}}}")
     lines.append(f"{{check: memory, services: [kafka], max_growth: {KAFKA_MEMORY}, "
                  f"max: {KAFKA_MEMORY}}}")

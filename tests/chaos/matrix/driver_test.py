@@ -113,7 +113,7 @@ VERDICT = {
     "memory": {
         "kafka": {"before_bytes": 300 << 20, "peak_bytes": 700 << 20, "after_bytes": 700 << 20},
         "redis": {"before_bytes": 20 << 20, "peak_bytes": 90 << 20, "after_bytes": 21 << 20},
-        "postgresql": {"before_bytes": 20 << 20, "peak_bytes": 30 << 20, "after_bytes": 21 << 20},
+        "proxy": {"before_bytes": 20 << 20, "peak_bytes": 30 << 20, "after_bytes": 21 << 20},
         "log-consumer": {"before_bytes": 50 << 20, "peak_bytes": 45 << 20, "after_bytes": 45 << 20},
     },
 }
@@ -124,7 +124,7 @@ class Tables(unittest.TestCase):
         row = results.figures_of("kill/redis", VERDICT)
         self.assertEqual((row["lost"], row["duplicated"], row["recovered_ms"], row["p95_ms"]),
                          (2, 1, 1500, 12.4))
-        self.assertEqual((row["grown_bytes"], row["grown_by"]), (10 << 20, "postgresql"))
+        self.assertEqual((row["grown_bytes"], row["grown_by"]), (10 << 20, "proxy"))
         self.assertEqual((row["peak_bytes"], row["peak_of"]), (45 << 20, "log-consumer"))
 
     def test_what_was_not_seen_is_not_zero(self):

@@ -29,8 +29,7 @@ def figures_of(name, verdict):
     for service, memory in (verdict.get("memory") or {}).items():
         if service in cells.SERVICES and (peak is None or memory["peak_bytes"] > peak):
             peak, peak_of = memory["peak_bytes"], service
-        # A JVM's heap grows to its bound whatever happens, and Redis by what is spilled to it.
-        if service in ("kafka", "redis") or memory["before_bytes"] is None:
+        if service not in cells.FLAT or memory["before_bytes"] is None:
             continue
         growth = max(0, memory["peak_bytes"] - memory["before_bytes"])
         if grown is None or growth > grown:
