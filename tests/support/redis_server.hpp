@@ -21,7 +21,7 @@ class RedisServer {
   void kill9();
   void start();
   // Starts it so that it loads its base file key by key, and returns when it answers that it does.
-  // There must be one (BGREWRITEAOF), of several KB. It goes on until finish_loading().
+  // There must be one of several KB: rewrite(). It goes on until finish_loading().
   void start_loading();
   void finish_loading();
   void pause();
