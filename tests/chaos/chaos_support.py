@@ -28,6 +28,29 @@ def run_experiment(experiment, stack=None):
         raise AssertionError(f"exit {result.returncode}\n{result.stdout}\n{result.stderr}") from None
 
 
+def sql(statement):
+    """Runs SQL on the stack's own PostgreSQL."""
+    data = HOME / "data/postgresql"
+    command = [HOME / "dist/postgresql/bin/psql", "-h", "127.0.0.1", "-p", "15432", "-U", "stormlog",
+               "-d", "stormlog", "-v", "ON_ERROR_STOP=1", "-Atc", statement]
+    environment = dict(os.environ, PGPASSFILE=str(data / "pgpass"))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def changed_stack(folder, *replacements):
+    """A copy of stack.yaml with words replaced, over the same home."""
+    text = (SOURCE / "stack.yaml").read_text()
+    for old, new in replacements:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    path = pathlib.Path(folder) / "stack.yaml"
+    path.write_text(text)
+    (pathlib.Path(folder) / "deploy").symlink_to(SOURCE / "deploy")
+    return path
+
+
 class RunningStack(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

@@ -20,10 +20,19 @@ class RedisServer {
 
   void kill9();
   void start();
+  // Starts it so that it loads its base file key by key, and returns when it answers that it does.
+  // There must be one of several KB: rewrite(). It goes on until finish_loading().
+  void start_loading();
+  void finish_loading();
   void pause();
   void resume();
 
+  // Makes what is in it the base file.
+  void rewrite();
+
  private:
+  void launch(const std::vector<std::string>& more);
+
   TempFolder folder_;
   int port_;
   std::vector<std::string> arguments_;

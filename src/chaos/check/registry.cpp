@@ -12,11 +12,13 @@ extern const CheckKind kLatencyCheck;
 extern const CheckKind kErrorRateCheck;
 extern const CheckKind kNoCrashCheck;
 extern const CheckKind kSteadyStateCheck;
+extern const CheckKind kMemoryCheck;
 
 const std::vector<const CheckKind*>& check_kinds() {
   static const std::vector<const CheckKind*> kinds = {
-      &kNoLossCheck,   &kExactlyOnceCheck, &kOrderedCheck,   &kRecoveredCheck, &kBreakerCheck,
-      &kFailFastCheck, &kLatencyCheck,     &kErrorRateCheck, &kNoCrashCheck,   &kSteadyStateCheck,
+      &kNoLossCheck,  &kExactlyOnceCheck, &kOrderedCheck, &kRecoveredCheck,
+      &kBreakerCheck, &kFailFastCheck,    &kLatencyCheck, &kErrorRateCheck,
+      &kNoCrashCheck, &kSteadyStateCheck, &kMemoryCheck,
   };
   return kinds;
 }

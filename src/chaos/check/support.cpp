@@ -117,6 +117,22 @@ Recovery find_recovery(const RunRecord& run, Nanoseconds stable) {
   return {last_trouble, {}, true};
 }
 
+std::map<std::string, MemoryUse> memory_uses(const RunRecord& run) {
+  std::map<std::string, MemoryUse> uses;
+  const auto injected = first_injection(run);
+  if (!injected) return uses;
+  for (const MemorySample& sample : run.memory) {
+    MemoryUse& use = uses[sample.service];
+    if (sample.at < *injected) {
+      use.before = std::max(use.before.value_or(0), sample.bytes);
+    } else {
+      use.peak = std::max(use.peak, sample.bytes);
+    }
+    use.after = sample.bytes;
+  }
+  return uses;
+}
+
 std::optional<Interval> phase(const RunRecord& run, const std::string& name) {
   const Interval all{run.load_from, run.load_to + Nanoseconds{1}};
   if (name == "all") return all;

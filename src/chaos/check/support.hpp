@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -42,6 +43,16 @@ struct Recovery {
 // probe that did not hold, a breaker that was not closed, a service that had not started again.
 // It counts only when `stable` of quiet load was seen behind it.
 Recovery find_recovery(const RunRecord& run, Nanoseconds stable);
+
+// The memory of one service, in bytes.
+struct MemoryUse {
+  std::optional<std::uint64_t> before;  // the most before the first fault; empty: not seen then
+  std::uint64_t peak = 0;               // the most after the first fault went in, up to the end
+  std::uint64_t after = 0;              // at the end
+};
+
+// By service; without a fault, or without a sample, there is none.
+std::map<std::string, MemoryUse> memory_uses(const RunRecord& run);
 
 // The part of a run that a check is about: all | before | during | after. `during` is from the
 // first injection to the last heal, and for one-off faults to the recovery.

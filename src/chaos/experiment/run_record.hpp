@@ -100,6 +100,13 @@ struct ProcessEvent {
   std::string fault;   // id of the fault that explains it, or ""
 };
 
+// How much memory a service held at a moment.
+struct MemorySample {
+  std::string service;
+  Nanoseconds at{};
+  std::uint64_t bytes = 0;  // resident, with its workers; what they share counts once
+};
+
 enum class Effect { confirmed, none, off_target, unknown };
 std::string_view to_string(Effect effect);
 
@@ -140,6 +147,7 @@ struct RunRecord {
   std::vector<std::string> breakers_seen;      // names of breakers that were observable at all
   std::vector<ProcessEvent> processes;
   std::vector<std::string> processes_watched;
+  std::vector<MemorySample> memory;  // by `at`; a service that does not run has no sample
   std::vector<ProbeObservation> steady_state;
   std::optional<Nanoseconds> drained;  // when the drain probes held
 };

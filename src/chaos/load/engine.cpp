@@ -51,8 +51,21 @@ void LoadEngine::run() {
   note_ledger(ledger_.flush());
 }
 
+void LoadEngine::request_end() {
+  asio::post(io_, [this] { end_now(); });
+}
+
 void LoadEngine::request_stop() {
   asio::post(io_, [this] { stop_now(); });
+}
+
+void LoadEngine::end_now() {
+  // Before the first request was due, or without a schedule, nothing waits that could be sent.
+  if (!begun_ || !schedule_) return stop_now();
+  const MonotonicTime end = now();
+  if (end_ && *end_ <= end) return;
+  end_ = end;
+  for (auto& slot : slots_) slot->timer.cancel();
 }
 
 void LoadEngine::stop_now() {
@@ -106,7 +119,16 @@ asio::awaitable<void> LoadEngine::flush_regularly() {
     flush_timer_.expires_after(kFlushInterval);
     co_await flush_timer_.async_wait(asio::as_tuple(asio::use_awaitable));
     note_ledger(ledger_.flush());
+    note_backlog();
   }
+  counters.behind = Nanoseconds{0};
+}
+
+void LoadEngine::note_backlog() {
+  if (!schedule_ || !begun_) return;
+  const MonotonicTime due = start_ + schedule_->due(next_due_);
+  const bool over = stopped_ || (end_ && due >= *end_);
+  counters.behind = over ? Nanoseconds{0} : std::max(Nanoseconds{0}, now() - due);
 }
 
 asio::awaitable<void> LoadEngine::wait_until(Slot& slot, MonotonicTime time) {
@@ -137,7 +159,7 @@ asio::awaitable<void> LoadEngine::open_loop(Slot& slot) {
     }
     // It had a connection and waited for its time: had the stop come a moment earlier, it would not
     // be due. Counting it would call a machine that is late a system that fails.
-    if (stopped_) co_return;
+    if (stopped_ || (end_ && due >= *end_)) co_return;
     if (now() - due > plan_.load.timeout) {
       record_unsent(slot, due, "no free connection", "");
       continue;

@@ -28,6 +28,7 @@ namespace asio = boost::asio;
 struct LoadCounters {
   std::atomic<std::uint64_t> sent{0}, acked{0}, rejected{0}, indeterminate{0}, unsent{0};
   std::atomic<std::uint64_t> in_flight{0}, requests{0};
+  std::atomic<Nanoseconds> behind{Nanoseconds{0}};
 };
 
 // The load generator's loop: one coroutine for each connection on one io_context.
@@ -37,7 +38,8 @@ struct LoadCounters {
 // is free first, and the queue of due requests is nothing but the gap between the schedule and the
 // number of the last one taken.
 //
-// Threads: run() on one thread; request_stop() and `counters` on any; the rest after run().
+// Threads: run() on one thread; request_end(), request_stop() and `counters` on any; the rest after
+//          run().
 class LoadEngine {
  public:
   struct Plan {
@@ -52,6 +54,7 @@ class LoadEngine {
 
   // Returns when the duration is over or a stop was requested, and all requests have ended.
   void run();
+  void request_end();
   void request_stop();
 
   LoadCounters counters;
@@ -95,6 +98,8 @@ class LoadEngine {
   void finish_request(std::uint64_t request, RequestSample sample, const Judgement& judgement,
                       const std::string& message);
   void note_ledger(Result<void> result);
+  void note_backlog();
+  void end_now();
   void stop_now();
 
   MonotonicTime now() const { return clock_.now(); }

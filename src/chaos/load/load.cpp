@@ -123,6 +123,10 @@ Result<void> LoadGenerator::start() {
   return {};
 }
 
+void LoadGenerator::end() {
+  if (impl_->engine && impl_->thread.joinable()) impl_->engine->request_end();
+}
+
 Result<void> LoadGenerator::stop() {
   if (!impl_->engine) return {};
   if (impl_->thread.joinable()) {
@@ -148,6 +152,7 @@ LoadSnapshot LoadGenerator::snapshot() const {
   now.indeterminate = counters.indeterminate.load(std::memory_order_relaxed);
   now.unsent = counters.unsent.load(std::memory_order_relaxed);
   now.in_flight = counters.in_flight.load(std::memory_order_relaxed);
+  now.behind = counters.behind.load(std::memory_order_relaxed);
   now.requests = counters.requests.load(std::memory_order_relaxed);
   return now;
 }

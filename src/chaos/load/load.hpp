@@ -48,6 +48,7 @@ struct LoadSnapshot {
   std::uint64_t unsent = 0;
   std::uint64_t in_flight = 0;
   std::uint64_t requests = 0;
+  Nanoseconds behind{};  // open loop: how long the first due request has waited for a connection
 };
 
 // Sends stamped events and keeps the ledger. Runs on a thread of its own.
@@ -60,7 +61,7 @@ struct LoadSnapshot {
 // Each key belongs to one connection, and a connection has one request under way: the events of a
 // key are sent in the order of their sequence numbers.
 //
-// Threads:  start(), stop() and the destructor on one thread; snapshot() on any.
+// Threads:  start(), end(), stop() and the destructor on one thread; snapshot() on any.
 // Blocking: stop() at most LoadSpec::timeout, while requests in flight end.
 // Errors:   start() when the URL or template is unusable or the ledger cannot be written; stop()
 //           when the ledger could not be written on the way, which ends the load. A server that
@@ -73,6 +74,9 @@ class LoadGenerator {
   ~LoadGenerator();
 
   Result<void> start();
+  // No request becomes due any more; what is due is still sent, as at the end of `duration`.
+  // Returns at once; finished() tells when the last has ended. A closed loop sends nothing more.
+  void end();
   // No new requests; waits for those under way; closes the ledger. Idempotent.
   Result<void> stop();
   // `duration` is over, or the ledger failed, and all requests have ended.

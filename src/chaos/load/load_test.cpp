@@ -276,6 +276,57 @@ TEST_F(Load, DueRequestsThatWaitedTooLongForAConnectionAreUnsent) {
   EXPECT_EQ(errors_[0].kind, "no free connection");
 }
 
+// A slow machine must not look like a system that refuses: where the load ends in order, what was
+// due is sent, however long the queue is.
+TEST_F(Load, WhatIsDueAtTheEndIsStillSentAndNothingBecomesDueAfterIt) {
+  std::mutex mutex;
+  std::condition_variable released;
+  bool release = false;
+  FakeServer server([&](const std::string&, int) {
+    std::unique_lock lock(mutex);
+    released.wait(lock, [&] { return release; });
+    return FakeServer::answer(202);
+  });
+  server.listen();
+  load_.rate = 100;
+  load_.concurrency = 1;
+  load_.duration.reset();
+  auto load = generator(server);
+  ASSERT_TRUE(load->start());
+  // Ten are due while one is under way.
+  ASSERT_TRUE(wait_for([&] { return load->snapshot().behind >= milliseconds{100}; }));
+  const Nanoseconds end = load->snapshot().elapsed;
+  load->end();
+  std::this_thread::sleep_for(milliseconds{20});
+  EXPECT_FALSE(load->finished());
+  {
+    const std::lock_guard lock(mutex);
+    release = true;
+  }
+  released.notify_all();
+  ASSERT_TRUE(wait_for([&] { return load->finished(); }));
+  EXPECT_EQ(load->snapshot().behind, Nanoseconds{0});
+  finish(*load);
+  EXPECT_GE(snapshot_.acked, 10U);
+  EXPECT_EQ(snapshot_.unsent, 0U);
+  // The end is some moment after `end`; beyond a second it would be no end.
+  EXPECT_LT(samples_.back().intended, end + seconds{1});
+}
+
+TEST_F(Load, TheEndOfAClosedLoopSendsNothingMore) {
+  FakeServer server([](const std::string&, int) { return FakeServer::answer(202); });
+  server.listen();
+  load_.duration.reset();
+  load_.rate.reset();
+  auto closed = generator(server);
+  ASSERT_TRUE(closed->start());
+  ASSERT_TRUE(wait_for([&] { return closed->snapshot().acked > 3; }));
+  closed->end();
+  ASSERT_TRUE(wait_for([&] { return closed->finished(); }));
+  finish(*closed);
+  EXPECT_EQ(snapshot_.unsent, 0U);
+}
+
 TEST_F(Load, EventsListedAsRefusedAreRejectedAndTheOthersAcked) {
   FakeServer server([](const std::string& body, int) {
     EXPECT_EQ(nlohmann::json::parse(body).size(), 3U);

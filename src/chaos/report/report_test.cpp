@@ -15,6 +15,7 @@ using test::seconds;
 using test::Story;
 using testing::HasSubstr;
 using testing::Not;
+using Json = nlohmann::ordered_json;
 
 CheckReport report_of(const std::string& check, const std::vector<std::string>& words,
                       const RunRecord& run) {
@@ -161,6 +162,17 @@ TEST(VerdictJson, ABreakerThatIsOpenAtTheEndIsNotClosed) {
   EXPECT_EQ(recovery["opened_ms"], 0);
   EXPECT_TRUE(recovery["closed_ms"].is_null());
   EXPECT_TRUE(recovery["recovered_ms"].is_null());
+}
+
+TEST(VerdictJson, TellsTheMemoryOfEachServiceAroundTheFaults) {
+  RunOutcome outcome = lost_one();
+  outcome.record.memory = {{"redis", seconds(1), 10},
+                           {"redis", seconds(6), 30},
+                           {"redis", seconds(9), 20},
+                           {"kafka", seconds(9), 5}};
+  const Json memory = verdict_json(outcome)["memory"];
+  EXPECT_EQ(memory["redis"], (Json{{"before_bytes", 10}, {"peak_bytes", 30}, {"after_bytes", 20}}));
+  EXPECT_TRUE(memory["kafka"]["before_bytes"].is_null());
 }
 
 TEST(Junit, HasATestCaseForEachCheck) {

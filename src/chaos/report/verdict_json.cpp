@@ -86,6 +86,7 @@ Json load_json(const RunRecord& run) {
   if (!latency.empty()) {
     json["latency"] = {{"p50_ms", ms(latency.quantile(0.5))},
                        {"p90_ms", ms(latency.quantile(0.9))},
+                       {"p95_ms", ms(latency.quantile(0.95))},
                        {"p99_ms", ms(latency.quantile(0.99))},
                        {"max_ms", ms(latency.max())}};
   }
@@ -133,6 +134,16 @@ Json processes_json(const std::vector<ProcessEvent>& processes) {
   return list;
 }
 
+Json memory_json(const RunRecord& run) {
+  Json services = Json::object();
+  for (const auto& [service, use] : memory_uses(run)) {
+    services[service] = {{"before_bytes", use.before ? Json(*use.before) : Json()},
+                         {"peak_bytes", use.peak},
+                         {"after_bytes", use.after}};
+  }
+  return services;
+}
+
 }  // namespace
 
 Json verdict_json(const RunOutcome& outcome) {
@@ -151,6 +162,7 @@ Json verdict_json(const RunOutcome& outcome) {
   json["ledger"] = ledger_json(run.ledger);
   json["transitions"] = transitions_json(run.transitions);
   json["processes"] = processes_json(run.processes);
+  json["memory"] = memory_json(run);
   return json;
 }
 

@@ -20,6 +20,8 @@ constexpr Nanoseconds kSteadyWithin = std::chrono::seconds{15};
 constexpr Nanoseconds kConnectWithin = std::chrono::seconds{3};
 // Without a duration the load ends when this long nothing was amiss after the faults.
 constexpr Nanoseconds kQuietEnd = std::chrono::seconds{3};
+// Due requests that wait for longer than this are a queue, and the system not yet as before.
+constexpr Nanoseconds kMostBehind = std::chrono::seconds{1};
 constexpr Nanoseconds kDefaultRecovery = std::chrono::seconds{30};
 constexpr Nanoseconds kSpareTime = std::chrono::minutes{10};
 // A process may end a little after the fault that ends it.
@@ -100,6 +102,7 @@ void RunSession::prepare() {
                                           options_.program, *journal_);
   breakers_ = std::make_unique<BreakerObserver>(stack_, *journal_);
   processes_ = std::make_unique<ProcessWatcher>(stack_, *journal_);
+  memory_ = std::make_unique<MemoryWatcher>(stack_, *journal_);
   if (!steady.ok()) return invalidate(steady.error().message);
   if (!stops.ok()) return invalidate(stops.error().message);
   probes_ = std::make_unique<ProbeWatcher>(std::move(*steady), std::move(*stops), *journal_,
@@ -143,6 +146,7 @@ void RunSession::start_load() {
     journal_->set_epoch(SystemClock::instance().now());
     record_.started = SystemClock::instance().wall_now();
   }
+  memory_->start();
   probes_->start();
   faults_->start();
 }
@@ -181,7 +185,7 @@ Nanoseconds RunSession::last_trouble() {
   if (load_) {
     const LoadSnapshot now = load_->snapshot();
     const std::uint64_t bad = now.rejected + now.indeterminate + now.unsent;
-    if (bad != bad_events_) {
+    if (bad != bad_events_ || now.behind > kMostBehind) {
       bad_events_ = bad;
       last_bad_event_ = journal_->now();
     }
@@ -192,6 +196,10 @@ Nanoseconds RunSession::last_trouble() {
 
 void RunSession::finish_load() {
   if (!load_) return;
+  // What is due is still sent: cut off, it would look as if the system had refused it.
+  load_->end();
+  const Nanoseconds limit = journal_->now() + 2 * load_spec_->timeout;
+  while (!ended() && !load_->finished() && journal_->now() < limit) pause();
   const auto stopped = load_->stop();
   record_.load_to = journal_->now();
   record_.requests = load_->take_samples();
@@ -223,6 +231,8 @@ void RunSession::drain_and_reconcile() {
                                           if (stop_) abort("interrupted");
                                         });
   if (!drain.ok()) return give_up(drain.error().message);
+  // Reading the sinks takes memory of the stores that the system did not ask for.
+  if (memory_) memory_->stop();
   if (drain->drained) {
     record_.drained = journal_->now();
     journal_->write("drained");
@@ -270,6 +280,10 @@ void RunSession::collect() {
     processes_->stop();
     record_.processes = processes_->events();
     record_.processes_watched = processes_->watched();
+  }
+  if (memory_) {
+    memory_->stop();
+    record_.memory = memory_->samples();
   }
   if (breakers_) {
     breakers_->stop();

@@ -9,6 +9,7 @@
 #include "chaos/load/load.hpp"
 #include "chaos/runner/breaker_observer.hpp"
 #include "chaos/runner/fault_runner.hpp"
+#include "chaos/runner/memory_watcher.hpp"
 #include "chaos/runner/probe_watcher.hpp"
 #include "chaos/runner/process_watcher.hpp"
 #include "chaos/runner/run_folder.hpp"
@@ -61,6 +62,7 @@ class RunSession {
   std::unique_ptr<ProbeWatcher> probes_;
   std::unique_ptr<BreakerObserver> breakers_;
   std::unique_ptr<ProcessWatcher> processes_;
+  std::unique_ptr<MemoryWatcher> memory_;
   std::unique_ptr<LoadGenerator> load_;
   std::unique_ptr<FaultRunner> faults_;
   std::optional<LoadSpec> load_spec_;

@@ -53,6 +53,18 @@ bool has_program(pid_t pid) {
   return !std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", code).empty();
 }
 
+// A line of a file under /proc/PID such as "VmRSS:  1234 kB"; empty when the process has ended, or
+// when the file may not be read.
+std::optional<std::uint64_t> kilobyte_line(pid_t pid, const char* name, std::string_view field) {
+  const auto text = file::read("/proc/" + std::to_string(pid) + "/" + name);
+  const std::size_t at = text.ok() ? text->find(field) : std::string::npos;
+  if (at == std::string::npos) return std::nullopt;
+  std::istringstream rest(text->substr(at + field.size()));
+  std::uint64_t kilobytes = 0;
+  if (!(rest >> kilobytes)) return std::nullopt;
+  return kilobytes * 1024;
+}
+
 }  // namespace
 
 std::vector<ProcessIdentity> members_of(const ProcessIdentity& leader) {
@@ -75,6 +87,24 @@ std::vector<ProcessIdentity> members_of(const ProcessIdentity& leader) {
     members.push_back({entry.pid, entry.start_ticks, leader.boot_id});
   }
   return members;
+}
+
+std::optional<std::uint64_t> resident_bytes(const ProcessIdentity& leader) {
+  if (!process::alive(leader)) return std::nullopt;
+  // A page's share counts, so that what a server and its workers share is there once, be it a
+  // segment or what a fork has not yet copied. smaps_rollup of somebody else's process may be
+  // closed to us.
+  const auto share = kilobyte_line(leader.pid, "smaps_rollup", "\nPss:");
+  const auto own = share ? share : kilobyte_line(leader.pid, "status", "VmRSS:");
+  if (!own) return std::nullopt;
+  std::uint64_t all = *own;
+  for (const ProcessIdentity& member : members_of(leader)) {
+    const auto more = share ? kilobyte_line(member.pid, "smaps_rollup", "\nPss:")
+                            : kilobyte_line(member.pid, "status", "RssAnon:");
+    all += more.value_or(0);
+  }
+  // The PID may have been given away while it was read.
+  return process::alive(leader) ? std::optional(all) : std::nullopt;
 }
 
 std::vector<Child> children_of(pid_t parent) {

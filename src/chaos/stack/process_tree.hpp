@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,11 @@ namespace stormlog::chaos {
 // descendants and all of its session and process group, without itself. Empty when the PID has been
 // given to somebody else: a number in use as group or session is never given away, so none is left.
 std::vector<ProcessIdentity> members_of(const ProcessIdentity& leader);
+
+// Resident memory of a process and of its living members in bytes; what they share counts once.
+// Where /proc/PID/smaps_rollup may not be read, of the process all of it, and of the members what
+// is neither file nor segment. Empty when the process has ended.
+std::optional<std::uint64_t> resident_bytes(const ProcessIdentity& leader);
 
 // Living direct children of a process, with their session.
 struct Child {

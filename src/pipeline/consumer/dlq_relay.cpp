@@ -4,6 +4,7 @@
 
 #include "common/base/log.hpp"
 #include "common/base/units.hpp"
+#include "pipeline/consumer/redis_call.hpp"
 
 namespace stormlog::pipeline {
 namespace {
@@ -168,20 +169,13 @@ Result<int> DlqRelay::move_page(postgres::Connection& db) {
 }
 
 Result<void> DlqRelay::add_to_stream(const postgres::Rows& letters) {
-  resilience::Permit permit = redis_breaker_->acquire();
-  if (!permit) return Error::retriable("Redis is away");
   std::vector<redis::Command> commands;
   for (int i = 0; i < letters.size(); ++i) {
     commands.push_back(add_command(config_.topic, letters, i));
   }
-  const MonotonicTime begin = clock_.now();
-  const Result<std::vector<redis::Reply>> replies = redis_.pipeline(commands);
-  metrics_.redis_dlq_seconds.observe(clock_.now() - begin);
-  if (!replies) {
-    permit.failure();
-    return replies.error();
-  }
-  permit.success();
+  const Result<std::vector<redis::Reply>> replies =
+      call_redis(*redis_breaker_, metrics_.redis_dlq_seconds, clock_, redis_, commands);
+  if (!replies) return replies.error();
   for (const redis::Reply& reply : *replies) {
     if (reply.type == redis::Reply::Type::error) return reply.as_error();
   }
@@ -189,19 +183,14 @@ Result<void> DlqRelay::add_to_stream(const postgres::Rows& letters) {
 }
 
 void DlqRelay::measure() {
-  resilience::Permit permit = redis_breaker_->acquire();
-  if (!permit) return;
   const std::string stream = dlq_stream(config_.topic);
   std::vector<redis::Command> commands = {
       {"XLEN", stream}, {"XRANGE", stream, "-", "+", "COUNT", "1"}, {"MEMORY", "USAGE", stream}};
   const std::size_t own = commands.size();
   commands.insert(commands.end(), ask_durability().begin(), ask_durability().end());
-  const Result<std::vector<redis::Reply>> replies = redis_.pipeline(commands);
-  if (!replies) {
-    permit.failure();
-    return;
-  }
-  permit.success();
+  const Result<std::vector<redis::Reply>> replies =
+      call_redis(*redis_breaker_, metrics_.redis_dlq_seconds, clock_, redis_, commands);
+  if (!replies) return;
   note_durability(std::span(*replies).subspan(own));
   metrics_.dlq_depth.set(static_cast<double>((*replies)[0].integer));
   metrics_.dlq_bytes.set(static_cast<double>((*replies)[2].integer));  // none: 0

@@ -1,6 +1,6 @@
 #include "pipeline/consumer/spiller.hpp"
 
-#include "common/redis/connection.hpp"
+#include "pipeline/consumer/redis_call.hpp"
 
 namespace stormlog::pipeline {
 namespace {
@@ -29,10 +29,7 @@ Result<T> Spiller::guarded(const telemetry::HistogramMetric& seconds, Call call)
   Result<T> result = call();
   const Nanoseconds duration = clock_.now() - begin;
   seconds.observe(duration);
-  // One that answers "out of memory" is alive; one that is still loading its data is not yet.
-  const bool away = !result.ok() && (result.error().code == redis::kConnectionCode ||
-                                     result.error().code == "LOADING");
-  if (away) {
+  if (!result.ok() && redis_away(result.error())) {
     permit.failure(duration);
   } else {
     permit.success(duration);

@@ -26,7 +26,9 @@ struct ApiGatewayConfig {
   std::string upstream_token;
   std::string new_token;  // not to serve, but to make a token
   // A request that is not answered by then ends with 504, or 503 where it never left the queue.
-  std::chrono::milliseconds request_timeout{12'000};
+  // Less than the 10 s after which OpenTelemetry's exporters and most clients hang up: one that has
+  // hung up is told nothing, not even that it may send the same again.
+  std::chrono::milliseconds request_timeout{9'000};
   IngestConfig ingest;
   Coalescer::Limits queue;
   UpstreamConfig upstream;

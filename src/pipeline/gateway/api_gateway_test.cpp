@@ -206,6 +206,14 @@ TEST_F(ApiGatewayTest, ADeadlineEndsTheWait) {
   EXPECT_EQ(first.get(), 504);    // it may have arrived
 }
 
+// A paused producer was answered by 12 s, when its clients had hung up after 10 and knew nothing.
+TEST_F(ApiGatewayTest, ClientsAreToldBeforeTheyHangUp) {
+  const ApiGatewayConfig config;
+  const std::chrono::seconds usual_client{10};
+  EXPECT_LT(config.request_timeout, usual_client);
+  EXPECT_LT(config.upstream.timeout, config.request_timeout);
+}
+
 // Batches that hang at a producer, which waits for Kafka, must not keep others from its quick no.
 TEST_F(ApiGatewayTest, BlockedConnectionsDoNotBlockTheQueue) {
   FakeProducer producer;

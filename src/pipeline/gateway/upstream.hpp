@@ -32,7 +32,7 @@ struct UpstreamConfig {
   std::chrono::milliseconds connect_timeout{500};
   // Of one batch, to the answer. Longer than the producer's own request-timeout, so that it is the
   // producer that tells what it knows.
-  std::chrono::milliseconds timeout{11'000};
+  std::chrono::milliseconds timeout{8'500};
   // A batch that waits for longer makes the gateway ask whether the producer lives.
   std::chrono::milliseconds suspect_after{1'000};
   std::chrono::milliseconds probe_timeout{500};

@@ -26,8 +26,9 @@ struct PublisherConfig {
   // Records that wait for Kafka's acknowledgement; one more is answered 503. Raising it rides out
   // longer stalls and takes as much memory.
   std::uint64_t queue_bytes = 64ULL * 1024 * 1024;
-  // A request whose records are not acknowledged by then is answered 504.
-  std::chrono::milliseconds request_timeout{10'000};
+  // A request whose records are not acknowledged by then is answered 504. The gateway waits a
+  // little longer, and its clients a little longer than that.
+  std::chrono::milliseconds request_timeout{8'000};
   // The breaker opens when the oldest record has waited for this long.
   std::chrono::milliseconds stall{2'000};
 };

@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include "events.hpp"
+#include "pipeline/consumer/log_consumer.hpp"
 #include "pipeline/consumer/parse_record.hpp"
+#include "pipeline/consumer/redis_call.hpp"
 #include "pipeline/consumer/redis_spill_log.hpp"
+#include "pipeline/consumer/spiller.hpp"
 #include "support/redis_server.hpp"
 
 namespace stormlog::pipeline {
@@ -150,6 +153,44 @@ TEST_F(Spill, AnEntryOfSomebodyElseIsAnErrorAndNotALoss) {
   redis::Client client(*redis::Url::parse(redis.url()));
   ASSERT_TRUE(client.command({"XADD", spill_stream("logs", 0), "5-0", "a", "b"}).ok());
   EXPECT_FALSE(log.read(0, 0, 10).ok());
+}
+
+// The cache called a Redis that was still loading its data alive and closed the breaker, while what
+// was to be spilled was refused.
+TEST(RedisBreaker, IsOpenForAllItsUsersWhileRedisLoads) {
+  test::RedisServer server;
+  const redis::Url url = *redis::Url::parse(server.url());
+  redis::Client cache(url);
+  std::vector<redis::Command> events;
+  for (int i = 0; i < 3'000; ++i) {
+    events.push_back({"SET", "event" + std::to_string(i), std::string(200, 'x')});
+  }
+  ASSERT_TRUE(cache.pipeline(events).ok());
+  server.rewrite();
+  server.kill9();
+  server.start_loading();
+
+  telemetry::Metrics telemetry;
+  const ConsumerMetrics metrics(telemetry);
+  const Clock& clock = SystemClock::instance();
+  auto config = LogConsumerConfig{}.breaker;
+  config.open_wait = config.open_wait_max = std::chrono::milliseconds{1};
+  const auto breaker =
+      std::make_shared<resilience::CircuitBreaker>("redis", config, clock, Random(1));
+  RedisSpillLog log(url, {}, "logs");
+  Spiller spiller(log, 1'000'000, breaker, metrics, clock);
+  const auto cached = [&] {
+    return call_redis(*breaker, metrics.redis_set_seconds, clock, cache, {{"SET", "a", "b"}}).ok();
+  };
+  const auto open = [&] { return breaker->state() != resilience::BreakerState::closed; };
+  ASSERT_TRUE(test::eventually([&] { return !cached() && open(); }));
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_FALSE(cached());
+    EXPECT_FALSE(spiller.look({0}).ok());
+    EXPECT_TRUE(open());
+  }
+  server.finish_loading();
+  EXPECT_TRUE(test::eventually([&] { return cached() && spiller.look({0}).ok() && !open(); }));
 }
 
 }  // namespace
