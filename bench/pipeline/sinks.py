@@ -80,7 +80,7 @@ def consumer_round(number, events):
 
 def copy_round(events):
     file = stack.HOME / "data/bench-rows"
-    stack.sql(f"\\copy logs TO '{file}' (FORMAT binary)")
+    stack.sql(f"\\copy (SELECT * FROM logs) TO '{file}' (FORMAT binary)")
     empty()
     begin = time.monotonic()
     stack.sql(f"\\copy logs FROM '{file}' (FORMAT binary)")
