@@ -55,7 +55,7 @@ make_kafka-connect() {
   copy_jars "$1/project/plugin.pom.xml" "$1/plugins/debezium-jdbc"
   # What Connect brings itself, a plug-in must not bring again.
   local jar
-  for jar in "$1"/plugins/debezium-jdbc/{kafka-,connect-,slf4j-,log4j-}*; do rm -f "$jar"; done
+  for jar in "$1"/plugins/debezium-jdbc/{kafka-,connect-,slf4j-,log4j-,jackson-}*; do rm -f "$jar"; done
   cp "$1"/project/*.properties "$1/project"/*.json "$1"
   rm -rf "$1/project"
 }

@@ -73,7 +73,7 @@ class Collector(System):
 
 class Spring(System):
     name, port = "Spring Cloud Gateway + Boot", 28880
-    warm_up = 75.0
+    warm_up = 62.0
 
     def start(self):
         folder = folder_of("spring")

@@ -11,6 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kPollWait = 50ms;
+constexpr std::chrono::milliseconds kUnderWayWait{2};
 constexpr int kMaxPolls = 1'000;  // before other duties get their turn
 constexpr auto kFencedWait = 500ms;
 constexpr auto kHintInterval = 1s;
@@ -28,7 +29,8 @@ IngestCore::IngestCore(IngestCoreConfig config, LogStore& store, SpillLog& spill
                        std::uint64_t spill_bytes,
                        std::shared_ptr<resilience::CircuitBreaker> store_breaker,
                        std::shared_ptr<resilience::CircuitBreaker> spill_breaker,
-                       const ConsumerMetrics& metrics, const Clock& clock, Hooks hooks)
+                       const ConsumerMetrics& metrics, const Clock& clock, Hooks hooks,
+                       std::unique_ptr<FlushRunner> runner)
     : config_(config),
       store_(store),
       spiller_(spill_log, spill_bytes, std::move(spill_breaker), metrics, clock),
@@ -36,7 +38,8 @@ IngestCore::IngestCore(IngestCoreConfig config, LogStore& store, SpillLog& spill
       metrics_(metrics),
       clock_(clock),
       hooks_(std::move(hooks)),
-      intake_(config.batch) {}
+      intake_(config.batch),
+      runner_(std::move(runner)) {}
 
 void IngestCore::attach(RecordSource* source) {
   source_ = source;
@@ -49,6 +52,7 @@ void IngestCore::attach(RecordSource* source) {
 }
 
 void IngestCore::assigned(const std::vector<int>& partitions) {
+  settle();
   metrics_.rebalances.add();
   log::info("partitions assigned", {{"count", partitions.size()}});
   intake_.assign(partitions);
@@ -60,6 +64,7 @@ void IngestCore::assigned(const std::vector<int>& partitions) {
 }
 
 void IngestCore::revoked(const std::vector<int>& partitions, bool lost) {
+  settle();
   metrics_.rebalances.add();
   log::info("partitions revoked", {{"count", partitions.size()}, {"lost", lost}});
   if (lost) {
@@ -67,6 +72,7 @@ void IngestCore::revoked(const std::vector<int>& partitions, bool lost) {
   } else {
     // What is not flushed here the next owner reads again.
     flush();
+    settle();
     hint(true);
   }
   intake_.revoke(partitions);
@@ -81,6 +87,9 @@ void IngestCore::step() {
   pump();
   const auto due = intake_.due();
   if (due && *due <= clock_.now()) flush();
+  const bool only_storing = !broken_ && !intake_.assigned().empty() &&
+                            intake_.in(Lane::store).size() == intake_.assigned().size();
+  if (!only_storing || runner_->done()) settle();
   if (!intake_.in(Lane::spill).empty()) come_back();
   if (!intake_.in(Lane::none).empty()) position();
   if (intake_.assigned().empty()) try_breaker();
@@ -91,6 +100,7 @@ void IngestCore::step() {
 
 void IngestCore::finish() {
   flush();
+  settle();
   hint(true);
 }
 
@@ -109,6 +119,7 @@ void IngestCore::pump() {
   std::chrono::milliseconds wait = kPollWait;
   if (const auto due = intake_.due()) wait = std::min(wait, until(*due, clock_.now()));
   if (!intake_.in(Lane::drain).empty()) wait = std::min(wait, until(drain_at_, clock_.now()));
+  if (under_way_) wait = std::min(wait, kUnderWayWait);
   for (int polls = 0; polls < kMaxPolls; ++polls) {
     const Result<std::optional<SourceRecord>> polled = source_->poll(wait);
     if (!polled) {
@@ -159,6 +170,7 @@ void IngestCore::handle_error(const Error& error) {
 }
 
 void IngestCore::flush() {
+  settle();
   if (intake_.buffered() == 0) {
     (void)intake_.take();
     return;
@@ -172,19 +184,42 @@ void IngestCore::flush() {
     suspend(Error::retriable("circuit breaker " + breaker_->name() + " is open"));
     return;
   }
-  store(intake_.take(), std::move(permit));
+  // Where no more waits there is nothing to do meanwhile.
+  const bool more_waits = intake_.full();
+  begin_store(intake_.take(), std::move(permit));
+  if (!more_waits) settle();
 }
 
-std::int64_t IngestCore::store(std::vector<PartitionBatch> batches, resilience::Permit permit) {
-  const MonotonicTime begin = clock_.now();
-  FlushOutcome outcome = write_batches(store_, std::move(batches));
-  const Nanoseconds duration = clock_.now() - begin;
+void IngestCore::begin_store(std::vector<PartitionBatch> batches, resilience::Permit permit) {
+  settle();
+  known_ = store_.known();
+  under_way_ = std::make_unique<UnderWay>();
+  under_way_->batches = std::move(batches);
+  under_way_->permit = std::move(permit);
+  runner_->start([this, its = under_way_.get()] {
+    const MonotonicTime begin = clock_.now();
+    its->outcome = write_batches(store_, std::move(its->batches));
+    its->duration = clock_.now() - begin;
+  });
+}
+
+std::int64_t IngestCore::settle() {
+  if (!under_way_) return 0;
+  runner_->wait();
+  // Taken first: what follows may come back here.
+  const auto done = std::move(under_way_);
+  FlushOutcome& outcome = done->outcome;
   if (outcome.failure) {
-    permit.failure(duration);
+    done->permit.failure(done->duration);
   } else {
-    permit.success(duration);
+    done->permit.success(done->duration);
   }
-  record(outcome, duration);
+  record(outcome, done->duration);
+  act_on(outcome);
+  return outcome.inserted + outcome.duplicates + outcome.dead;
+}
+
+void IngestCore::act_on(FlushOutcome& outcome) {
   for (const auto& [partition, next] : outcome.stored) {
     intake_.stored(partition, next);
     // What is drained Kafka was told when it was spilled.
@@ -207,7 +242,6 @@ std::int64_t IngestCore::store(std::vector<PartitionBatch> batches, resilience::
   publish();
   if (outcome.dead > 0 && hooks_.on_dead_letters) hooks_.on_dead_letters();
   if (hooks_.on_stored) hooks_.on_stored(std::move(outcome.rows));
-  return outcome.inserted + outcome.duplicates + outcome.dead;
 }
 
 void IngestCore::spill(std::vector<PartitionBatch> batches) {
@@ -261,7 +295,8 @@ void IngestCore::publish() {
 
 std::map<int, PartitionAccount> IngestCore::accounts() const {
   std::map<int, PartitionAccount> all;
-  for (const auto& [partition, stored] : store_.known()) {
+  const std::map<int, StoredPosition> known = under_way_ ? known_ : store_.known();
+  for (const auto& [partition, stored] : known) {
     if (!intake_.positions().contains(partition)) continue;
     const Lane lane = intake_.lane(partition);
     PartitionAccount account{stored, stored.next, 0};

@@ -10,6 +10,7 @@
 
 #include "common/base/clock.hpp"
 #include "pipeline/consumer/consumer_metrics.hpp"
+#include "pipeline/consumer/flush_runner.hpp"
 #include "pipeline/consumer/intake.hpp"
 #include "pipeline/consumer/position_board.hpp"
 #include "pipeline/consumer/record_source.hpp"
@@ -43,7 +44,11 @@ struct IngestCoreConfig {
 //   half open:          reading the offsets back is the trial call; it writes, too
 //   closed again:       stream → one transaction → trim, until the stream is empty; then Kafka
 //
-// Threads:  caller synchronises.
+// Under load a transaction is under way while the next records are read and parsed. What it brings
+// is looked at before anything else is asked of the store, decided about a partition, or given
+// back: settle().
+//
+// Threads:  caller synchronises; the store is used on the runner's thread, by nobody else then.
 // Blocking: step() for a poll (50 ms), and as long as the store, Redis and Kafka take to answer.
 // Lifetime: what it is given must outlive it.
 class IngestCore {
@@ -58,7 +63,8 @@ class IngestCore {
   IngestCore(IngestCoreConfig config, LogStore& store, SpillLog& spill_log,
              std::uint64_t spill_bytes, std::shared_ptr<resilience::CircuitBreaker> store_breaker,
              std::shared_ptr<resilience::CircuitBreaker> spill_breaker,
-             const ConsumerMetrics& metrics, const Clock& clock, Hooks hooks);
+             const ConsumerMetrics& metrics, const Clock& clock, Hooks hooks,
+             std::unique_ptr<FlushRunner> runner = std::make_unique<InlineFlushRunner>());
 
   // A new member of the group, with nothing assigned; null: none.
   void attach(RecordSource* source);
@@ -85,8 +91,12 @@ class IngestCore {
   void take(const SourceRecord& record);
   void handle_error(const Error& error);
   void flush();
-  // Tells how many records are done with.
-  std::int64_t store(std::vector<PartitionBatch> batches, resilience::Permit permit);
+  // Begins a transaction, once the one before it is settled.
+  void begin_store(std::vector<PartitionBatch> batches, resilience::Permit permit);
+  // Waits for it, where there is one, and acts on what it brought. Tells how many records are done
+  // with.
+  std::int64_t settle();
+  void act_on(FlushOutcome& outcome);
   void spill(std::vector<PartitionBatch> batches);
   void record(const FlushOutcome& outcome, Nanoseconds duration);
   void hint(bool wait);
@@ -122,7 +132,17 @@ class IngestCore {
   const Clock& clock_;
   Hooks hooks_;
 
+  struct UnderWay {
+    std::vector<PartitionBatch> batches;
+    resilience::Permit permit;
+    FlushOutcome outcome;
+    Nanoseconds duration{};
+  };
+
   Intake intake_;
+  std::unique_ptr<UnderWay> under_way_;
+  std::map<int, StoredPosition> known_;  // by the store, before what is under way
+  std::unique_ptr<FlushRunner> runner_;  // after what it works on: it ends first
   RecordSource* source_ = nullptr;
   bool broken_ = false;
   std::uint64_t assignment_ = 0;

@@ -31,7 +31,8 @@ void IngestCore::drain() {
     suspend(Error::retriable("circuit breaker " + breaker_->name() + " is open"));
     return;
   }
-  const std::int64_t records = store(std::move(pages), std::move(permit));
+  begin_store(std::move(pages), std::move(permit));
+  const std::int64_t records = settle();
   metrics_.spill_drained.add(static_cast<double>(records));
   drain_at_ = std::max(drain_at_, clock_.now()) + Nanoseconds{1s} * records / config_.drain_rate;
   // Only what is committed leaves Redis.

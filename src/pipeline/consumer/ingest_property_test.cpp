@@ -23,7 +23,7 @@ constexpr int kMembers = 2;
 class Program {
  public:
   Program(std::uint64_t seed, bool short_retention)
-      : random_(seed), short_retention_(short_retention) {
+      : random_(seed), runners_(seed), short_retention_(short_retention) {
     for (int p = 0; p < kPartitions; ++p) world_.kafka.owner[p] = 0;
     for (int m = 0; m < kMembers; ++m) restart(m);
   }
@@ -52,7 +52,10 @@ class Program {
 
   void restart(int m) {
     members_[m].reset();
-    members_[m] = std::make_unique<Member>(world_, m);
+    members_[m] =
+        runners_.below(2) == 0
+            ? std::make_unique<Member>(world_, m)
+            : std::make_unique<Member>(world_, m, std::make_unique<test::LateFlushRunner>());
     believes_[m] = owned(m);
     if (!believes_[m].empty()) members_[m]->core().assigned(believes_[m]);
   }
@@ -214,6 +217,7 @@ class Program {
 
   World world_{kPartitions};
   Random random_;
+  Random runners_;  // of its own: a program stays the same whatever runs its flushes
   bool short_retention_;
   std::unique_ptr<Member> members_[kMembers];
   std::vector<int> believes_[kMembers];

@@ -70,6 +70,7 @@ class Intake {
   // When the next flush is due; empty when nothing is buffered. In the past once a limit is met.
   std::optional<MonotonicTime> due() const;
   std::size_t buffered() const;
+  bool full() const { return full_; }  // a limit is met
 
   // All that is buffered, for one transaction or one append.
   std::vector<PartitionBatch> take();

@@ -93,7 +93,7 @@ struct LogConsumer::Impl {
         lag(board, service.metrics(), clock),
         spill(redis, redis_options(), config.kafka.topic),
         core({config.batch, config.drain_rate}, store, spill, config.spill_bytes, postgres_breaker,
-             redis_breaker, metrics, clock, hooks()),
+             redis_breaker, metrics, clock, hooks(), std::make_unique<ThreadFlushRunner>()),
         ingest(config.kafka, core, board, metrics, clock) {
     for (const auto& breaker : {postgres_breaker, read_breaker, redis_breaker}) {
       registry.add(breaker);

@@ -62,7 +62,7 @@ struct ApiGateway::Impl {
                config.service.limits.max_body_bytes),
         rejected(service.metrics()),
         breakers(clock),
-        pool(service.io(), config.queue, service.metrics(), clock) {}
+        pool(service.io(), config.queue, config.gathering, service.metrics(), clock) {}
 
   std::shared_ptr<resilience::CircuitBreaker> add_breaker(
       const std::string& name, const resilience::CircuitBreakerConfig& breaker_config);

@@ -29,12 +29,14 @@ bool any_attempted_too_often(const IngestBatch& batch) {
 }  // namespace
 
 asio::awaitable<void> Upstream::run(Slot& slot) {
+  bool woken = false;  // it was decided that what waits leaves now
   for (;;) {
     if (!slot.connection.is_open() || !admits()) {
       co_await connect(slot);
-    } else if (queue_.empty()) {
-      co_await wait_for_work(slot);
+    } else if (queue_.empty() || (!woken && links_.gathers())) {
+      woken = co_await wait_for_work(slot);
     } else {
+      woken = false;
       co_await send(slot);
     }
   }
@@ -52,17 +54,19 @@ asio::awaitable<void> Upstream::connect(Slot& slot) {
   if (!connected.ok()) suspect();
 }
 
-asio::awaitable<void> Upstream::wait_for_work(Slot& slot) {
+// True when it was woken.
+asio::awaitable<bool> Upstream::wait_for_work(Slot& slot) {
   slot.idle = true;
   ++idle_;
   const bool closed = co_await slot.connection.watch_peer_close();
   const bool woken = !slot.idle;
   slot.idle = false;
   --(woken ? waking_ : idle_);  // wake_one() has counted it as not idle
-  if (!closed) co_return;
+  if (!closed) co_return woken;
   slot.connection.close();
   suspect();
   if (woken) links_.state_changed();  // somebody else must take what it was woken for
+  co_return false;
 }
 
 asio::awaitable<void> Upstream::send(Slot& slot) {
@@ -74,6 +78,7 @@ asio::awaitable<void> Upstream::send(Slot& slot) {
     permit.ignore();
     co_return;
   }
+  links_.left();
   batch_events_.observe(static_cast<double>(batch.count));
   http::ClientRequest request;
   request.target = "/internal/v1/batch";

@@ -12,8 +12,15 @@ constexpr std::chrono::milliseconds kOneMoreAfter{5};
 }  // namespace
 
 UpstreamPool::UpstreamPool(asio::io_context& io, Coalescer::Limits limits,
-                           telemetry::Metrics& metrics, const Clock& clock)
-    : queue_(limits), metrics_(metrics), clock_(clock), io_(io), more_timer_(io) {
+                           const GatheringConfig& gathering, telemetry::Metrics& metrics,
+                           const Clock& clock)
+    : queue_(limits),
+      gathering_(gathering),
+      metrics_(metrics),
+      clock_(clock),
+      io_(io),
+      more_timer_(io),
+      gathering_timer_(io) {
   using telemetry::Metrics;
   metrics.gauge_source(
       "gateway_queue_requests", "Requests that wait for a producer's connection.",
@@ -42,6 +49,8 @@ void UpstreamPool::add(http::Url url, UpstreamConfig config,
   const std::size_t index = upstreams_.size();
   Upstream::Links links;
   links.state_changed = [this] { on_state_changed(); };
+  links.left = [this] { gathering_.left(clock_.now()); };
+  links.gathers = [this] { return gathers(); };
   links.answered = [this] { budget_.on_success(); };
   links.try_elsewhere = [this](IngestBatch batch) { try_elsewhere(std::move(batch)); };
   links.may_repeat = [this, index](const IngestBatch&) { return may_repeat(*upstreams_[index]); };
@@ -72,9 +81,25 @@ bool UpstreamPool::offer(const std::shared_ptr<IngestRequest>& request) {
   return true;
 }
 
+void UpstreamPool::wake() {
+  if (!gathers()) wake_best();
+}
+
+bool UpstreamPool::gathers() {
+  const Nanoseconds wait = gathering_.wait(clock_.now(), queue_.bytes());
+  if (wait.count() == 0) return false;
+  if (std::exchange(gathering_awaited_, true)) return true;
+  gathering_timer_.expires_after(wait);
+  gathering_timer_.async_wait([this](const boost::system::error_code& error) {
+    gathering_awaited_ = false;
+    if (!error && !queue_.empty()) wake_best();
+  });
+  return true;
+}
+
 // One free connection of the producer with the least to do. It takes all that waits when it runs,
 // which is after the requests that are being read now.
-void UpstreamPool::wake() {
+void UpstreamPool::wake_best() {
   Upstream* best = nullptr;
   for (const auto& upstream : upstreams_) {
     if (upstream->waking()) return;

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.sql.Timestamp;
 import java.util.List;
 import java.util.UUID;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -23,8 +24,14 @@ import org.springframework.kafka.listener.AbstractConsumerSeekAware;
 @SpringBootApplication
 public class Listener extends AbstractConsumerSeekAware {
   private static final String INSERT =
-      "INSERT INTO bench_peer (id, timestamp, service, severity_number, severity_text, body)"
-          + " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+      "INSERT INTO bench_peer (id, ts, timestamp, observed_timestamp, service, severity_number,"
+          + " severity_text, body, trace_id, span_id, event_name, attributes, resource, scope,"
+          + " kafka_partition, kafka_offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?::jsonb,"
+          + " ?::jsonb, ?::jsonb, ?, ?) ON CONFLICT DO NOTHING";
+
+  private static final List<String> TEXTS =
+      List.of("severity_text", "body", "trace_id", "span_id", "event_name");
+  private static final List<String> OBJECTS = List.of("attributes", "resource", "scope");
 
   private final JdbcTemplate jdbc;
   private final ObjectMapper json = new ObjectMapper();
@@ -53,11 +60,23 @@ public class Listener extends AbstractConsumerSeekAware {
     } catch (IOException bad) {
       throw new SQLException("record " + record.offset() + " is not JSON", bad);
     }
-    row.setObject(1, UUID.fromString(event.path("id").asText()));
-    row.setLong(2, event.path("timestamp").asLong());
-    row.setString(3, event.path("service").asText(null));
-    row.setInt(4, event.path("severity_number").asInt());
-    row.setString(5, event.path("severity_text").asText(null));
-    row.setString(6, event.path("body").asText());
+    long nanoseconds = event.path("timestamp").asLong();
+    int column = 0;
+    row.setObject(++column, UUID.fromString(event.path("id").asText()));
+    row.setTimestamp(++column, new Timestamp(nanoseconds / 1_000_000));
+    row.setLong(++column, nanoseconds);
+    row.setLong(++column, event.path("observed_timestamp").asLong());
+    row.setString(++column, event.path("service").asText());
+    row.setInt(++column, event.path("severity_number").asInt());
+    for (String name : TEXTS) row.setString(++column, text(event.path(name)));
+    for (String name : OBJECTS) {
+      row.setString(++column, event.has(name) ? event.get(name).toString() : "{}");
+    }
+    row.setInt(++column, record.partition());
+    row.setLong(++column, record.offset());
+  }
+
+  private static String text(JsonNode node) {
+    return node.isMissingNode() ? null : node.asText();
   }
 }
