@@ -42,7 +42,7 @@ run_packages=(
   'iproute2 =ss'
 )
 # Pinned: another major version formats differently.
-test_packages=('clang-format-14 =clang-format-14' 'nodejs =node')
+test_packages=('clang-format-14 =clang-format-14' 'nodejs =node' 'openssl =openssl')
 # Only when scripts/client-packages.sh has something to fetch.
 client_packages=('npm =npm' 'python3-venv =python3-venv' 'golang-go|golang =go')
 # For scripts/fuzz.sh alone. Pinned, as the preset names it.

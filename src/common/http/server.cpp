@@ -167,8 +167,9 @@ Server::Server(asio::io_context& io, Router router, ServerLimits limits)
     : impl_(std::make_shared<Impl>(io, std::move(router), limits)) {}
 
 Server::~Server() {
-  // The observer may refer to what dies with our owner.
+  // The observers may refer to what dies with our owner.
   impl_->shared.observer = nullptr;
+  impl_->shared.handshake_observer = nullptr;
   impl_->cut();
 }
 
@@ -178,6 +179,14 @@ Result<void> Server::listen(const std::string& host_port) {
 
 std::uint16_t Server::port() const {
   return impl_->port;
+}
+
+void Server::use_tls(std::shared_ptr<TlsContext> context) {
+  impl_->shared.tls = std::move(context);
+}
+
+void Server::on_handshake(std::function<void(HandshakeResult)> observer) {
+  impl_->shared.handshake_observer = std::move(observer);
 }
 
 void Server::on_request(std::function<void(const RequestRecord&)> observer) {

@@ -53,7 +53,7 @@ class ServerConnection::ChunkWriter final : public StreamWriter {
 
   asio::awaitable<bool> send(const std::string& bytes) {
     connection_.expect_within(connection_.shared_.limits.write_timeout);
-    auto [error, n] = co_await asio::async_write(connection_.socket_, asio::buffer(bytes), kUse);
+    auto [error, n] = co_await asio::async_write(connection_.transport_, asio::buffer(bytes), kUse);
     connection_.deadline_ = MonotonicTime::max();
     if (error) connection_.close();
     co_return !error;
@@ -64,11 +64,11 @@ class ServerConnection::ChunkWriter final : public StreamWriter {
 };
 
 ServerConnection::ServerConnection(asio::ip::tcp::socket socket, ServerShared& shared)
-    : socket_(std::move(socket)),
+    : transport_(std::move(socket)),
       shared_(shared),
       buffer_(shared.limits.max_header_bytes + kReadSize) {
   boost::system::error_code error;
-  const auto endpoint = socket_.remote_endpoint(error);
+  const auto endpoint = transport_.socket().remote_endpoint(error);
   if (!error) remote_ = to_string(endpoint);
 }
 
@@ -79,11 +79,12 @@ void ServerConnection::expect_within(std::chrono::milliseconds time) {
 void ServerConnection::close_if_late(MonotonicTime now) {
   if (now < deadline_) return;
   boost::system::error_code unknown;
-  if (idle_ && socket_.available(unknown) > 0) return;  // a request has come, and is read next
+  if (idle_ && transport_.socket().available(unknown) > 0)
+    return;  // a request has come, and is read next
   late_ = true;
   deadline_ = MonotonicTime::max();
   boost::system::error_code ignored;
-  socket_.cancel(ignored);
+  transport_.socket().cancel(ignored);
 }
 
 void ServerConnection::expect_last_request() {
@@ -93,12 +94,14 @@ void ServerConnection::expect_last_request() {
 void ServerConnection::close() {
   closed_ = true;
   boost::system::error_code ignored;
-  socket_.close(ignored);
+  transport_.socket().close(ignored);
 }
 
 asio::awaitable<void> ServerConnection::run() {
   const auto self = shared_from_this();
-  for (;;) {
+  bool open = true;
+  if (shared_.tls != nullptr) open = co_await shake_hands();
+  while (open) {
     Head head;
     std::optional<Request> request = co_await read_request(head);
     if (!request) break;
@@ -107,11 +110,35 @@ asio::awaitable<void> ServerConnection::run() {
     --shared_.inflight;
     if (!go_on || closed_) break;
   }
+  if (open && transport_.is_tls() && !closed_ && !ended_) {
+    expect_within(kLingerTime);
+    co_await transport_.say_goodbye();
+  }
   close();
+}
+
+asio::awaitable<bool> ServerConnection::shake_hands() {
+  expect_within(shared_.limits.handshake_timeout);
+  const boost::system::error_code error = co_await transport_.handshake(shared_.tls);
+  deadline_ = MonotonicTime::max();
+  if (!error) certificate_ = transport_.peer();
+  const HandshakeResult result = !error  ? HandshakeResult::ok
+                                 : late_ ? HandshakeResult::timed_out
+                                         : HandshakeResult::failed;
+  if (shared_.handshake_observer) shared_.handshake_observer(result);
+  if (error) {
+    log::debug("TLS handshake failed", {{"remote", remote_}, {"reason", error.message()}});
+  }
+  co_return !error && !closed_;
 }
 
 asio::awaitable<void> ServerConnection::refuse() {
   const auto self = shared_from_this();
+  if (shared_.tls != nullptr) {
+    // A handshake for a refusal would cost more than many requests.
+    close();
+    co_return;
+  }
   const Response full = problem(503, "too many connections", 1);
   co_await reject(full);
   close();
@@ -120,7 +147,7 @@ asio::awaitable<void> ServerConnection::refuse() {
 asio::awaitable<bool> ServerConnection::read_more(Parser& parser) {
   const bool in_message = parser.got_some();
   auto space = buffer_.prepare(std::min(kReadSize, buffer_.max_size() - buffer_.size()));
-  auto [error, n] = co_await socket_.async_read_some(space, kUse);
+  auto [error, n] = co_await transport_.async_read_some(space, kUse);
   if (!error) {
     buffer_.commit(n);
     co_return true;
@@ -179,7 +206,7 @@ asio::awaitable<std::optional<Request>> ServerConnection::read_request(Head& hea
       if (!parser.is_done() &&
           beast::iequals(message[beast::http::field::expect], "100-continue")) {
         static const std::string kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-        auto [failed, n] = co_await asio::async_write(socket_, asio::buffer(kContinue), kUse);
+        auto [failed, n] = co_await asio::async_write(transport_, asio::buffer(kContinue), kUse);
         if (failed) co_return std::nullopt;
       }
     }
@@ -201,6 +228,7 @@ Request ServerConnection::head_of(Parser& parser, Head& head) const {
     request.headers.add(std::string(field.name_string()), std::string(field.value()));
   }
   request.remote = remote_;
+  request.certificate = certificate_;
   head.keep_alive = message.keep_alive();
   head.http_1_0 = message.version() == 10;
   head.is_head = request.method == "HEAD";
@@ -296,12 +324,13 @@ asio::awaitable<bool> ServerConnection::stream(const StreamHandler& handler, Req
   const Framing framing = head.http_1_0 ? Framing::until_close : Framing::chunked;
   write_response_head(out_, result.first, framing, false, head.http_1_0);
   expect_within(shared_.limits.write_timeout);
-  auto [error, n] = co_await asio::async_write(socket_, asio::buffer(out_), kUse);
+  auto [error, n] = co_await asio::async_write(transport_, asio::buffer(out_), kUse);
   deadline_ = MonotonicTime::max();
   if (error) co_return false;
+  ended_ = true;  // the end of the body ends the connection, which is being read meanwhile
   // A stream may be silent for long: its end is also told by the client's.
   asio::co_spawn(
-      socket_.get_executor(),
+      transport_.get_executor(),
       [self = shared_from_this()]() -> asio::awaitable<void> { return self->watch_for_close(); },
       asio::detached);
   ChunkWriter writer(*this, framing == Framing::chunked);
@@ -323,7 +352,7 @@ asio::awaitable<void> ServerConnection::watch_for_close() {
   const auto self = shared_from_this();
   std::array<char, 1024> waste;
   while (!closed_) {
-    auto [error, n] = co_await socket_.async_read_some(asio::buffer(waste), kUse);
+    auto [error, n] = co_await transport_.async_read_some(asio::buffer(waste), kUse);
     if (error && !closed_) close();
   }
 }
@@ -336,12 +365,12 @@ asio::awaitable<bool> ServerConnection::send(const Response& response, const Hea
   expect_within(shared_.limits.write_timeout);
   boost::system::error_code failed;
   if (no_body || head.is_head || response.body.empty()) {
-    auto [error, n] = co_await asio::async_write(socket_, asio::buffer(out_), kUse);
+    auto [error, n] = co_await asio::async_write(transport_, asio::buffer(out_), kUse);
     failed = error;
   } else {
     const std::array<asio::const_buffer, 2> pieces = {asio::buffer(out_),
                                                       asio::buffer(response.body)};
-    auto [error, n] = co_await asio::async_write(socket_, pieces, kUse);
+    auto [error, n] = co_await asio::async_write(transport_, pieces, kUse);
     failed = error;
   }
   deadline_ = MonotonicTime::max();
@@ -359,14 +388,16 @@ asio::awaitable<void> ServerConnection::reject(const Response& response, bool re
 }
 
 // Closing with unread bytes would make the kernel send RST, and the client might lose the answer.
+// Below TLS: what still comes is not worth deciphering.
 asio::awaitable<void> ServerConnection::linger() {
+  ended_ = true;
   boost::system::error_code error;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, error);
+  transport_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);
   if (error) co_return;
   std::array<char, kReadSize> waste;
   expect_within(kLingerTime);
   for (std::size_t total = 0; total < kMostLingered;) {
-    auto [failed, n] = co_await socket_.async_read_some(asio::buffer(waste), kUse);
+    auto [failed, n] = co_await transport_.socket().async_read_some(asio::buffer(waste), kUse);
     if (failed) co_return;
     total += n;
   }

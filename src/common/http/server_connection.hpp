@@ -1,7 +1,6 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -13,6 +12,7 @@
 #include "common/base/clock.hpp"
 #include "common/http/router.hpp"
 #include "common/http/server.hpp"
+#include "common/http/transport.hpp"
 
 namespace stormlog::http {
 
@@ -21,12 +21,14 @@ struct ServerShared {
   Router router;
   ServerLimits limits;
   std::function<void(const RequestRecord&)> observer;
+  std::function<void(HandshakeResult)> handshake_observer;
+  std::shared_ptr<TlsContext> tls;  // of connections to come
   std::int64_t inflight = 0;
   bool draining = false;
 };
 
-// One accepted connection: reads requests one after another, runs their handlers, writes the
-// answers in order. Pipelined requests wait in the buffer.
+// One accepted connection, plain or over TLS: reads requests one after another, runs their
+// handlers, writes the answers in order. Pipelined requests wait in the buffer.
 //
 // Threads:  everything on the io_context's one thread.
 // Lifetime: kept alive by its own coroutine; `shared` must outlive it.
@@ -53,6 +55,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
     bool is_head = false;
   };
 
+  asio::awaitable<bool> shake_hands();
   // The next request; empty when the connection is over (an error answer has been written then).
   asio::awaitable<std::optional<Request>> read_request(Head& head);
   asio::awaitable<bool> read_more(Parser& parser);
@@ -71,15 +74,17 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   Request take_request(Parser& parser, Head& head);
   Request head_of(Parser& parser, Head& head) const;
 
-  asio::ip::tcp::socket socket_;
+  Transport transport_;
   ServerShared& shared_;
   boost::beast::flat_buffer buffer_;
   std::string remote_;
+  std::string certificate_;
   std::string out_;  // reused for each head
   MonotonicTime deadline_ = MonotonicTime::max();
   bool idle_ = true;
   bool late_ = false;
   bool closed_ = false;
+  bool ended_ = false;  // nothing more may be written
 };
 
 }  // namespace stormlog::http

@@ -19,11 +19,14 @@
 #include "common/base/log.hpp"
 #include "common/base/version.hpp"
 #include "common/http/server.hpp"
+#include "common/http/tls_identity.hpp"
 #include "common/service/access_log.hpp"
 #include "common/service/http_metrics.hpp"
 
 namespace stormlog::service {
 namespace {
+
+constexpr std::chrono::seconds kLookAtCertificates{1};
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
@@ -62,6 +65,8 @@ struct Service::Impl {
   asio::awaitable<void> drain();
   asio::awaitable<void> run_hooks(const std::vector<Hook>& hooks, SteadyTime deadline);
   void wait_for_signal();
+  Result<void> set_up_tls(http::Server& to);
+  asio::awaitable<void> watch_certificates();
 
   ServiceConfig config;
   // Coroutines end with io at the latest, and may hold metrics: io goes first.
@@ -69,6 +74,7 @@ struct Service::Impl {
   HttpMetrics http_metrics{metrics};
   asio::io_context io{1};
   http::Router router;
+  std::unique_ptr<http::TlsIdentity> tls;
   std::unique_ptr<http::Server> server;
   std::optional<asio::signal_set> signals;
   std::vector<std::pair<std::string, std::function<bool()>>> checks;
@@ -188,6 +194,61 @@ asio::awaitable<void> Service::Impl::run_hooks(const std::vector<Hook>& hooks,
   }
 }
 
+Result<void> Service::Impl::set_up_tls(http::Server& to) {
+  if (!config.tls.enabled()) return {};
+  auto loaded = http::TlsIdentity::load(config.tls);
+  if (!loaded.ok()) return loaded.error();
+  tls = *std::move(loaded);
+  to.use_tls(tls->context());
+  const auto handshakes = [this](const char* result) {
+    return metrics.counter("tls_handshakes_total", "TLS handshakes, by their end.",
+                           {{"result", result}});
+  };
+  to.on_handshake([ok = handshakes("ok"), failed = handshakes("failed"),
+                   timeout = handshakes("timeout")](http::HandshakeResult result) {
+    switch (result) {
+      case http::HandshakeResult::ok:
+        return ok.add();
+      case http::HandshakeResult::failed:
+        return failed.add();
+      case http::HandshakeResult::timed_out:
+        return timeout.add();
+    }
+  });
+  metrics.gauge_source("tls_certificate_expiry_timestamp_seconds",
+                       "When the certificate that is served ends, in Unix time.",
+                       [this](const telemetry::Metrics::Emit& emit) {
+                         const auto end = tls->context()->expiry().time_since_epoch();
+                         emit({}, std::chrono::duration<double>(end).count());
+                       });
+  asio::co_spawn(io, watch_certificates(), asio::detached);
+  return {};
+}
+
+asio::awaitable<void> Service::Impl::watch_certificates() {
+  const auto reloads = [this](const char* result) {
+    return metrics.counter("tls_reloads_total", "Changes of the files of TLS, by what came of it.",
+                           {{"result", result}});
+  };
+  const telemetry::Counter reloaded = reloads("ok");
+  const telemetry::Counter failed = reloads("failed");
+  asio::steady_timer timer(io);
+  for (;;) {
+    timer.expires_after(kLookAtCertificates);
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    const Result<bool> looked = tls->reload();
+    if (!looked.ok()) {
+      failed.add();
+      log::error("the files of TLS cannot be used; those before them stay",
+                 {{"reason", looked.error().message}});
+    } else if (*looked) {
+      reloaded.add();
+      server->use_tls(tls->context());
+      log::info("certificate replaced", {{"subject", tls->context()->subject()}});
+    }
+  }
+}
+
 Service::Service(ServiceConfig config) : impl_(std::make_unique<Impl>(std::move(config))) {}
 Service::~Service() = default;
 
@@ -228,6 +289,7 @@ Result<void> Service::listen() {
         impl_->http_metrics.observe(record);
         log_access(which, record);
       });
+  if (auto tls = impl_->set_up_tls(*server); !tls.ok()) return tls;
   if (auto listening = server->listen(impl_->config.listen); !listening.ok()) return listening;
   impl_->server = std::move(server);
   impl_->port = impl_->server->port();
@@ -249,7 +311,8 @@ int Service::run() {
       return 1;
     }
   }
-  if (!impl_->config.tokens_file.empty() && is_remote_address(impl_->config.listen)) {
+  if (!impl_->config.tokens_file.empty() && !impl_->tls &&
+      is_remote_address(impl_->config.listen)) {
     log::warn("tokens travel in the clear: put TLS before this address",
               {{"address", impl_->config.listen}});
   }

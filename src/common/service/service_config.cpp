@@ -54,6 +54,21 @@ void add_service_options(OptionTable& options, ServiceConfig& config) {
                      "Each costs a write: at ten thousands a second it is felt.");
 }
 
+void add_tls_options(OptionTable& options, ServiceConfig& config) {
+  http::TlsConfig& tls = config.tls;
+  options.add("tls-certificate", &tls.certificate, "FILE",
+              "Serves TLS with this certificate, PEM, followed by the rest of its chain; looked at "
+              "once a second, like the other files of TLS.");
+  options.add("tls-key", &tls.key, "FILE", "Its private key, PEM, without a passphrase.");
+  options.add("tls-client-ca", &tls.client_ca, "FILE",
+              "Asks clients for a certificate of this CA, PEM.");
+  options.add_choice("tls-client-auth", &tls.client_auth, {"required", "optional"},
+                     "Whether a client without a certificate is refused; with tls-client-ca.");
+  options.add("tls-handshake-timeout", &config.limits.handshake_timeout,
+              {std::chrono::milliseconds(1), std::chrono::hours(1)},
+              "From the accept to the end of the TLS handshake, else closed.");
+}
+
 bool is_remote_address(const std::string& host_port) {
   std::string host = host_port.substr(0, host_port.rfind(':'));
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
@@ -66,12 +81,14 @@ bool is_remote_address(const std::string& host_port) {
 }
 
 Result<void> check_listen_address(const ServiceConfig& config) {
-  if (config.allow_remote || !config.tokens_file.empty()) return {};
+  const bool asks = !config.tokens_file.empty() || config.tls.requires_client_certificate();
+  if (config.allow_remote || asks) return {};
   if (!is_remote_address(config.listen)) return {};
-  return Error::permanent("listen " + config.listen +
-                          ": other machines may reach this address, and nothing here asks for "
-                          "credentials; give a tokens-file, or listen on 127.0.0.1 or [::1], or "
-                          "set allow-remote where something in front asks");
+  return Error::permanent(
+      "listen " + config.listen +
+      ": other machines may reach this address, and nothing here asks for "
+      "credentials; give a tokens-file or tls-client-ca, or listen on 127.0.0.1 or [::1], or "
+      "set allow-remote where something in front asks");
 }
 
 log::Level log_level(const std::string& name) {

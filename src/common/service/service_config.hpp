@@ -8,6 +8,7 @@
 #include "common/base/options.hpp"
 #include "common/base/result.hpp"
 #include "common/http/server.hpp"
+#include "common/http/tls_config.hpp"
 
 namespace stormlog::service {
 
@@ -24,6 +25,7 @@ struct ServiceConfig {
   std::chrono::milliseconds drain_delay{0};         // not ready, but still serving
   std::chrono::milliseconds drain_timeout{10'000};  // then what is left is cut
   http::ServerLimits limits;
+  http::TlsConfig tls;
 
   ServiceConfig(std::string service_name, std::uint16_t port)
       : name(std::move(service_name)), listen("127.0.0.1:" + std::to_string(port)) {}
@@ -31,6 +33,9 @@ struct ServiceConfig {
 
 // Adds the options that all services share to a service's one table.
 void add_service_options(OptionTable& options, ServiceConfig& config);
+
+// Adds those of TLS, for a service whose clients are everybody's.
+void add_tls_options(OptionTable& options, ServiceConfig& config);
 
 // Whether other machines may reach that address.
 bool is_remote_address(const std::string& host_port);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "pipeline/event/limits.hpp"
+#include "pipeline/event/tracestate.hpp"
 
 namespace stormlog::pipeline {
 namespace {
@@ -10,6 +11,7 @@ namespace {
 constexpr std::string_view kBatchMagic = "SLB1";
 constexpr std::string_view kResultsMagic = "SLR1";
 constexpr std::size_t kFrameHeaderBytes = 16 + 8 + 2 + 1 + 4;
+constexpr std::uint8_t kHasTracestate = 0x80;  // of the traceparent's length
 
 template <typename T>
 void append_little(T value, std::string& out) {
@@ -51,13 +53,19 @@ bool read_frame(Reader& reader, EventView& event) {
   std::uint16_t key = 0;
   std::uint8_t traceparent = 0;
   std::uint32_t payload = 0;
+  std::uint16_t tracestate = 0;
   if (!reader.take(event.id.bytes.size(), id) || !reader.little(event.received_ns) ||
       !reader.little(key) || !reader.little(traceparent) || !reader.little(payload)) {
     return false;
   }
+  if ((traceparent & kHasTracestate) != 0) {
+    traceparent &= static_cast<std::uint8_t>(~kHasTracestate);
+    // An empty one would have a second way to be written.
+    if (!reader.little(tracestate) || tracestate == 0) return false;
+  }
   std::memcpy(event.id.bytes.data(), id.data(), id.size());
   return reader.take(key, event.key) && reader.take(traceparent, event.traceparent) &&
-         reader.take(payload, event.payload);
+         reader.take(tracestate, event.tracestate) && reader.take(payload, event.payload);
 }
 
 Result<std::uint32_t> read_header(Reader& reader, std::string_view magic, const char* what) {
@@ -82,7 +90,8 @@ Result<std::vector<EventView>> read_frames(Reader& reader, std::uint32_t count) 
       return Error::permanent("event " + std::to_string(i) + " of the batch is cut short");
     }
     if (events[i].payload.size() > limits::kMaxEventBytes ||
-        events[i].key.size() > limits::kMaxKeyBytes) {
+        events[i].key.size() > limits::kMaxKeyBytes ||
+        events[i].tracestate.size() > kMaxTracestateBytes) {
       return Error::permanent("event " + std::to_string(i) + " of the batch is too large");
     }
   }
@@ -111,15 +120,18 @@ std::string_view to_string(EventOutcome outcome) {
 }
 
 void FrameWriter::begin(const Uuid& id, std::int64_t received_ns, std::string_view key,
-                        std::string_view traceparent) {
+                        std::string_view traceparent, std::string_view tracestate) {
   start_ = out_.size();
   out_.append(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
   append_little(received_ns, out_);
   append_little(static_cast<std::uint16_t>(key.size()), out_);
-  append_little(static_cast<std::uint8_t>(traceparent.size()), out_);
+  const std::uint8_t marked = tracestate.empty() ? 0 : kHasTracestate;
+  append_little(static_cast<std::uint8_t>(traceparent.size() | marked), out_);
   append_little(std::uint32_t{0}, out_);
+  if (marked != 0) append_little(static_cast<std::uint16_t>(tracestate.size()), out_);
   out_ += key;
   out_ += traceparent;
+  out_ += tracestate;
   payload_ = out_.size();
 }
 
@@ -136,7 +148,7 @@ void FrameWriter::abandon() {
 
 void append_frame(const EventView& event, std::string& out) {
   FrameWriter writer(out);
-  writer.begin(event.id, event.received_ns, event.key, event.traceparent);
+  writer.begin(event.id, event.received_ns, event.key, event.traceparent, event.tracestate);
   out += event.payload;
   writer.end();
 }

@@ -14,6 +14,10 @@
 //   batch    "SLB1", u32 count, then frames
 //   frame    id 16 bytes, i64 received_ns, u16 key length, u8 traceparent length,
 //            u32 payload length, key, traceparent, payload
+//            Where the highest bit of the traceparent's length is set, which no length needs, there
+//            is a tracestate: u16 tracestate length behind the payload length, and the tracestate
+//            behind the traceparent. Producers that read it are to be started before gateways that
+//            write it; whoever sends none never notices.
 //   results  "SLR1", u32 count, then one byte an event: EventOutcome
 //
 // A frame is written once, by the parser, and is only copied from there on.
@@ -29,6 +33,7 @@ struct EventView {
   std::int64_t received_ns = 0;  // Unix time at the edge
   std::string_view key;
   std::string_view traceparent;
+  std::string_view tracestate;
   std::string_view payload;
 };
 
@@ -47,7 +52,7 @@ class FrameWriter {
  public:
   explicit FrameWriter(std::string& out) : out_(out) {}
   void begin(const Uuid& id, std::int64_t received_ns, std::string_view key,
-             std::string_view traceparent);
+             std::string_view traceparent, std::string_view tracestate = {});
   // The bytes of the payload.
   std::size_t end();
   // Takes back what begin() and later writes appended.

@@ -22,6 +22,7 @@ std::string batch_of(int events) {
     const std::string payload = R"({"n":)" + std::to_string(i) + "}";
     event.key = key;
     event.traceparent = i % 2 == 0 ? "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" : "";
+    event.tracestate = i % 4 == 0 ? "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE" : "";
     event.payload = payload;
     append_frame(event, batch);
   }
@@ -39,6 +40,8 @@ TEST(BatchCodec, ReadsWhatItWrote) {
   EXPECT_EQ((*events)[2].payload, R"({"n":2})");
   EXPECT_EQ((*events)[0].traceparent.size(), 55U);
   EXPECT_EQ((*events)[1].traceparent, "");
+  EXPECT_EQ((*events)[0].tracestate, "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE");
+  EXPECT_EQ((*events)[1].tracestate, "");
 }
 
 TEST(BatchCodec, AnEmptyBatchIsABatch) {
@@ -102,7 +105,8 @@ TEST(BatchCodec, SurvivesFlippedBits) {
     refused += events.ok() ? 0 : 1;
     if (!events.ok()) continue;
     for (const EventView& event : *events) {
-      for (const std::string_view part : {event.key, event.traceparent, event.payload}) {
+      for (const std::string_view part :
+           {event.key, event.traceparent, event.tracestate, event.payload}) {
         ASSERT_GE(part.data(), bytes.data());
         ASSERT_LE(part.data() + part.size(), bytes.data() + bytes.size());
       }
@@ -137,6 +141,22 @@ TEST(BatchCodec, ResultsTravel) {
   std::string bad = bytes;
   bad.back() = 9;
   EXPECT_FALSE(decode_results(bad).ok());
+}
+
+TEST(BatchCodec, ATracestateThatIsTooLongIsRefused) {
+  std::string batch;
+  append_batch_header(1, batch);
+  EventView event;
+  const std::string longest(512, 't');
+  event.tracestate = longest;
+  std::string good = batch;
+  append_frame(event, good);
+  ASSERT_TRUE(decode_batch(good).ok());
+  EXPECT_EQ((*decode_batch(good))[0].tracestate, longest);
+  const std::string longer(513, 't');
+  event.tracestate = longer;
+  append_frame(event, batch);
+  EXPECT_FALSE(decode_batch(batch).ok());
 }
 
 }  // namespace

@@ -37,7 +37,10 @@ struct IngestContext {
   std::int64_t received_ns = 0;      // Unix time; becomes observed_timestamp
   std::string_view idempotency_key;  // "" or checked with is_idempotency_key()
   std::string_view traceparent;      // "" or checked with is_traceparent()
-  UuidV7Generator* ids = nullptr;    // for events without an id of their own
+  std::string_view tracestate;       // "" or of normalise_tracestate(); with a traceparent alone
+  // Of a new trace, for events that have none of their own: where the request's was not valid.
+  std::string_view new_traceparent;
+  UuidV7Generator* ids = nullptr;  // for events without an id of their own
   // For formats that are compressed in themselves: beyond, error "413".
   std::size_t max_body_bytes = 64 * 1024 * 1024;
   // For formats that say something there; may be null.

@@ -36,8 +36,9 @@ void RecordWriter::add(EventFields& fields) {
                  ((fields.trace_flags.value_or(0) & 1) != 0 ? "-01" : "-00");
     traceparent = own_trace_;
   }
+  if (traceparent.empty()) traceparent = context_.new_traceparent;
   FrameWriter writer(records_.frames);
-  writer.begin(id, context_.received_ns, key, traceparent);
+  writer.begin(id, context_.received_ns, key, traceparent, context_.tracestate);
   append_stored_form(fields, id, context_.received_ns, records_.frames);
   if (writer.end() > limits::kMaxEventBytes) {
     writer.abandon();

@@ -5,6 +5,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "common/base/random.hpp"
+#include "common/http/tls_identity.hpp"
 #include "common/service/service.hpp"
 #include "pipeline/admin/breakers.hpp"
 #include "pipeline/auth/access_control.hpp"
@@ -228,6 +229,7 @@ ApiGateway::~ApiGateway() = default;
 
 Result<std::unique_ptr<ApiGateway>> ApiGateway::create(ApiGatewayConfig config,
                                                        const Clock& clock) {
+  if (auto tls = http::check_tls(config.service.tls); !tls.ok()) return tls.error();
   auto access = AccessControl::create(config.service, clock);
   if (!access.ok()) return access.error();
   const auto producers = parse_producers(config.producers);

@@ -7,6 +7,7 @@ using std::chrono::milliseconds;
 
 void add_api_gateway_options(OptionTable& options, ApiGatewayConfig& config) {
   service::add_service_options(options, config.service);
+  service::add_tls_options(options, config.service);
   add_ingest_options(options, config.ingest);
   UpstreamConfig& upstream = config.upstream;
   resilience::CircuitBreakerConfig& breaker = config.upstream_breaker;

@@ -2,6 +2,7 @@
 
 #include "common/compression/compression.hpp"
 #include "pipeline/event/identity.hpp"
+#include "pipeline/event/tracestate.hpp"
 #include "pipeline/ingest/content_encoding.hpp"
 
 namespace stormlog::pipeline {
@@ -34,13 +35,36 @@ Refusal wrong_type(const IngestApi& api, const http::Request& request) {
       "Accept-Post", offered);
 }
 
-// The request's trace context in the version that is known here; "" where it is none, or where
-// there are several: one that cannot be understood is to be ignored. Source: W3C Trace Context
-// §3.2.
+// The request's traceparent in the version that is known here; "" where it is none, or where there
+// are several.
 std::string traceparent_of(const http::Headers& headers) {
-  const std::string_view text = headers.get("traceparent");
-  if (text.empty() || headers.count("traceparent") != 1) return {};
-  return normalise_traceparent(text);
+  if (headers.count("traceparent") != 1) return {};
+  return normalise_traceparent(headers.get("traceparent"));
+}
+
+// Several fields are one list. Source: RFC 9110 §5.3.
+std::string tracestate_of(const http::Headers& headers) {
+  if (headers.count("tracestate") == 1) return normalise_tracestate(headers.get("tracestate"));
+  std::string list;
+  for (const auto& [name, value] : headers) {
+    if (http::lower_case(name) == "tracestate") list += (list.empty() ? "" : ",") + value;
+  }
+  return normalise_tracestate(list);
+}
+
+void append_hex(std::uint64_t value, std::string& out) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  for (int shift = 60; shift >= 0; shift -= 4) out += kDigits[value >> shift & 15];
+}
+
+// Not sampled: nobody has asked for it.
+std::string new_traceparent(Random& random) {
+  std::string text = "00-";
+  append_hex(random.next(), text);
+  append_hex(random.next() | 1, text);  // an id is not all zero
+  text += '-';
+  append_hex(random.next() | 1, text);
+  return text + "-00";
 }
 
 }  // namespace
@@ -48,6 +72,7 @@ std::string traceparent_of(const http::Headers& headers) {
 IngestReader::IngestReader(const Clock& clock, Random random, const IngestConfig& config,
                            std::size_t max_body_bytes)
     : clock_(clock),
+      random_(random.fork("traces")),
       ids_(clock, random),
       keys_(static_cast<std::size_t>(config.idempotency_keys)),
       max_body_bytes_(max_body_bytes) {
@@ -66,6 +91,23 @@ std::optional<std::size_t> IngestReader::format_of(const IngestApi& api,
     }
   }
   return std::nullopt;
+}
+
+// Without a valid traceparent there is nothing that a tracestate could belong to; without a valid
+// tracestate the trace goes on. Source: W3C Trace Context §2.2.4, §4.3.
+void IngestReader::read_trace(http::Headers& headers, IngestContext& context, TraceContext& trace) {
+  if (!headers.has("traceparent")) return;
+  trace.traceparent = traceparent_of(headers);
+  if (trace.traceparent.empty()) {
+    trace.traceparent = new_traceparent(random_);
+    headers.set("traceparent", trace.traceparent);
+    context.new_traceparent = trace.traceparent;
+    return;
+  }
+  context.traceparent = trace.traceparent;
+  if (!headers.has("tracestate")) return;
+  trace.tracestate = tracestate_of(headers);
+  context.tracestate = trace.tracestate;
 }
 
 std::optional<Refusal> IngestReader::unpack(const FormatEntry& format,
@@ -94,13 +136,13 @@ std::variant<ReadRequest, Refusal> IngestReader::read(const IngestApi& api,
                                                       http::Request& request) {
   const auto format = format_of(api, request);
   if (!format) return wrong_type(api, request);
-  const std::string traceparent = traceparent_of(request.headers);
+  TraceContext trace;
   IngestContext context;
+  read_trace(request.headers, context, trace);
   context.received_ns = clock_.wall_now().time_since_epoch().count();
   context.ids = &ids_;
   context.headers = &request.headers;
   context.max_body_bytes = max_body_bytes_;
-  context.traceparent = traceparent;
   const bool keyed = request.headers.has("Idempotency-Key");
   if (keyed) {
     context.idempotency_key = request.headers.get("Idempotency-Key");

@@ -1,4 +1,5 @@
 #include "pipeline/ingest/ingest_reader.hpp"
+#include "pipeline/event/identity.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -134,10 +135,50 @@ TEST_F(IngestReaderTest, HeadersReachTheEvents) {
   EXPECT_EQ((*events)[0].id.bytes[6] >> 4, 8);
   EXPECT_EQ((*events)[0].traceparent.size(), 55U);
   EXPECT_EQ((*events)[0].received_ns, clock_.wall_now().time_since_epoch().count());
-  // One that is not valid is ignored, not refused.
+}
+
+TEST_F(IngestReaderTest, AnInvalidTraceparentBeginsANewTrace) {
+  http::Request post = request(R"({"body":"x"})");
   post.headers.set("traceparent", "nonsense");
-  const ParsedRecords without = read(post);
-  EXPECT_EQ((*decode_frames(without.frames, without.count))[0].traceparent, "");
+  post.headers.set("tracestate", "rojo=1");
+  auto outcome = reader_.read(api_, post);
+  const ParsedRecords& parsed = std::get<ReadRequest>(outcome).records;
+  const auto event = (*decode_frames(parsed.frames, parsed.count))[0];
+  EXPECT_TRUE(is_traceparent(event.traceparent)) << event.traceparent;
+  EXPECT_TRUE(event.traceparent.ends_with("-00"));
+  EXPECT_EQ(event.tracestate, "");  // it belonged to what could not be read
+  // Logs show the id that the event has.
+  EXPECT_EQ(post.headers.get("traceparent"), event.traceparent);
+  // An event's own trace is better than a new one.
+  http::Request own = request(
+      R"({"body":"x","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","span_id":"00f067aa0ba902b7"})");
+  own.headers.set("traceparent", "nonsense");
+  const ParsedRecords kept = read(own);
+  EXPECT_EQ((*decode_frames(kept.frames, kept.count))[0].traceparent,
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00");
+  // Without a traceparent nobody has asked for a trace.
+  const ParsedRecords none = read(request(R"({"body":"x"})"));
+  EXPECT_EQ((*decode_frames(none.frames, none.count))[0].traceparent, "");
+}
+
+TEST_F(IngestReaderTest, TracestateGoesAlongWithItsTraceparent) {
+  const auto reaches = [&](const std::vector<std::string>& fields, bool with_parent = true) {
+    http::Request post = request(R"([{"body":"x"},{"body":"y"}])");
+    if (with_parent) {
+      post.headers.set("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    }
+    for (const std::string& field : fields) post.headers.add("Tracestate", field);
+    const ParsedRecords parsed = read(post);
+    const auto events = *decode_frames(parsed.frames, parsed.count);
+    EXPECT_EQ(events[0].tracestate, events[1].tracestate);
+    EXPECT_EQ(events[0].traceparent.size(), with_parent ? 55U : 0U);
+    return std::string(events[0].tracestate);
+  };
+  EXPECT_EQ(reaches({"rojo=1, congo=2"}), "rojo=1,congo=2");
+  EXPECT_EQ(reaches({"rojo=1", "congo=2"}), "rojo=1,congo=2");  // several fields are one list
+  EXPECT_EQ(reaches({"rojo"}), "");                             // the traceparent is kept
+  EXPECT_EQ(reaches({}), "");
+  EXPECT_EQ(reaches({"rojo=1"}, false), "");
 }
 
 TEST_F(IngestReaderTest, TraceContextIsReadStrictly) {
@@ -153,7 +194,8 @@ TEST_F(IngestReaderTest, TraceContextIsReadStrictly) {
   EXPECT_EQ(reaches(post), good);
   post.headers.set("traceparent", good);
   post.headers.add("Traceparent", good);
-  EXPECT_EQ(reaches(post), "");
+  EXPECT_TRUE(is_traceparent(reaches(post)));  // two are none: a new trace
+  EXPECT_NE(reaches(post), good);
 }
 
 TEST_F(IngestReaderTest, AKeyThatWasSentWithAnotherBodyIs409) {

@@ -106,9 +106,11 @@ class CurlTest(unittest.TestCase):
 
     def test_trace_context_and_key_travel(self):
         trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-        self.curl("/api/v1/logs", EVENT, "Content-Type: application/json", f"traceparent: {trace}")
+        self.curl("/api/v1/logs", EVENT, "Content-Type: application/json", f"traceparent: {trace}",
+                  "tracestate: rojo=00f067aa0ba902b7, congo=t61rcWkgMzE")
         (event,) = self.stored()
         self.assertEqual((event["_traceparent"], event["_key"]), (trace, "shop"))
+        self.assertEqual(event["_tracestate"], "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE")
 
 
 if __name__ == "__main__":

@@ -24,11 +24,18 @@ def decode_batch(batch):
     for _ in range(count):
         key, traceparent, payload = struct.unpack_from("<HBI", batch, at + 24)
         at += 31
-        event = json.loads(batch[at + key + traceparent:at + key + traceparent + payload])
+        tracestate = 0
+        if traceparent & 0x80:
+            traceparent &= 0x7F
+            (tracestate,) = struct.unpack_from("<H", batch, at)
+            at += 2
+        head = key + traceparent + tracestate
+        event = json.loads(batch[at + head:at + head + payload])
         event["_key"] = batch[at:at + key].decode()
         event["_traceparent"] = batch[at + key:at + key + traceparent].decode()
+        event["_tracestate"] = batch[at + key + traceparent:at + head].decode()
         events.append(event)
-        at += key + traceparent + payload
+        at += head + payload
     assert at == len(batch)
     return events
 
