@@ -1,5 +1,5 @@
 // The partitions of the table logs on a real PostgreSQL: how a table that was there becomes one of
-// them, that an id meets itself wherever it lies, and what the retention takes away.
+// them, that an id meets itself wherever it lies, and that queries pass by what they need not read.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,13 +7,8 @@
 #include <atomic>
 #include <thread>
 
-#include "common/base/units.hpp"
-#include "events.hpp"
-#include "pipeline/consumer/migrations.hpp"
-#include "pipeline/consumer/postgres_store.hpp"
-#include "pipeline/consumer/query.hpp"
+#include "partition_fixture.hpp"
 #include "pipeline/consumer/writer.hpp"
-#include "support/postgres_server.hpp"
 
 namespace stormlog::pipeline {
 namespace {
@@ -22,94 +17,6 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
-using testing::UnorderedElementsAre;
-
-WallTime at(const std::string& text) {
-  return *units::parse_rfc3339(text);
-}
-
-// A version 7 UUID of that time.
-Uuid timed_id(WallTime time, std::uint32_t number) {
-  Uuid id = test::event_id(number);
-  const auto ms = static_cast<std::uint64_t>(
-      std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count());
-  for (std::size_t i = 0; i < 6; ++i) id.bytes[i] = static_cast<std::uint8_t>(ms >> (40 - 8 * i));
-  return id;
-}
-
-// A version 4 UUID.
-Uuid untimed_id(std::uint32_t number) {
-  Uuid id = test::event_id(number);
-  id.bytes[6] = 0x4a;
-  return id;
-}
-
-class Partitions : public testing::Test {
- protected:
-  static void SetUpTestSuite() { server_ = std::make_unique<test::PostgresServer>(); }
-  static void TearDownTestSuite() { server_.reset(); }
-  void SetUp() override {
-    ASSERT_TRUE(db_.script("DROP SCHEMA public CASCADE; CREATE SCHEMA public").ok());
-  }
-
-  static postgres::ConnectOptions options() {
-    postgres::ConnectOptions options;
-    options.conninfo = server_->conninfo();
-    return options;
-  }
-  static postgres::Connection connect() {
-    return std::move(*postgres::Connection::connect(options()));
-  }
-  PostgresStore store(const Clock& clock, PartitionRules rules = {}) {
-    return PostgresStore({options(), "group", "logs", rules, &clock});
-  }
-  std::string text(const std::string& sql) {
-    const Result<postgres::Rows> rows = db_.query(sql);
-    EXPECT_TRUE(rows.ok()) << sql << ": " << rows.error().message;
-    return rows.ok() && rows->size() > 0 ? std::string(rows->text(0, 0)) : "";
-  }
-  std::int64_t count(const std::string& from) {
-    return std::stoll("0" + text("SELECT count(*) FROM " + from));
-  }
-  // Where a row lies.
-  std::string table_of(const Uuid& id) {
-    return text("SELECT tableoid::regclass FROM logs WHERE id = '" + id.to_string() + "'");
-  }
-  std::string explain(const Statement& statement) {
-    const Result<postgres::Rows> rows = db_.query("EXPLAIN " + statement.sql, statement.params);
-    EXPECT_TRUE(rows.ok()) << rows.error().message;
-    std::string all;
-    for (int i = 0; rows.ok() && i < rows->size(); ++i) all.append(rows->text(i, 0)).append("\n");
-    return all;
-  }
-
-  static LogRow row(std::int64_t offset, const Uuid& id, int partition = 2) {
-    LogRow row;
-    row.payload = test::stored_event(static_cast<std::uint32_t>(offset));
-    row.event = *decode_stored(row.payload);
-    row.event.id = id;
-    row.partition = partition;
-    row.offset = offset;
-    return row;
-  }
-  // A batch of these ids from `next_` on.
-  LogStore::Written write(LogStore& to, const std::vector<Uuid>& ids) {
-    std::vector<PartitionBatch> all(1);
-    all[0].partition = 2;
-    all[0].expected = next_;
-    for (const Uuid& id : ids) all[0].rows.push_back(row(next_++, id));
-    all[0].next = next_;
-    Result<LogStore::Written> written = to.write(all);
-    EXPECT_TRUE(written.ok()) << written.error().message;
-    if (!written) return {};
-    EXPECT_TRUE(written->fenced.empty());
-    return std::move(*written);
-  }
-
-  inline static std::unique_ptr<test::PostgresServer> server_;
-  postgres::Connection db_ = connect();
-  std::int64_t next_ = 0;
-};
 
 TEST_F(Partitions, ATableThatWasThereBecomesOneOfThemWithoutBeingCopied) {
   ASSERT_TRUE(migrate(db_, migrations().first(2)).ok());
@@ -333,117 +240,6 @@ TEST_F(Partitions, WhatBreaksAConstraintIsStillADeadLetter) {
   EXPECT_EQ(outcome.inserted, 2);
   EXPECT_EQ(outcome.dead, 1);
   EXPECT_EQ(text("SELECT code FROM dead_letters"), "23514");
-}
-
-TEST_F(Partitions, TheRetentionDropsWhatIsPastAndNothingElse) {
-  const SystemClock& clock = SystemClock::instance();
-  const WallTime now = clock.wall_now();
-  PartitionRules rules;
-  PostgresStore mine = store(clock, rules);
-  ASSERT_TRUE(mine.offsets({2}).ok());
-  std::vector<Uuid> ids;
-  for (int day = 0; day < 6; ++day)
-    ids.push_back(timed_id(now - 24h * day, static_cast<std::uint32_t>(day)));
-  write(mine, ids);
-  const std::int64_t before = count("log_partitions");
-
-  // Nothing without a retention.
-  EXPECT_THAT(drop_past(db_, rules, now)->partitions, ElementsAre());
-  rules.retention = 72h;
-  // Not by the clock of this program alone, should it be far ahead.
-  const Result<Dropped> dropped = drop_past(db_, rules, now + 24h * 365);
-  ASSERT_TRUE(dropped.ok()) << dropped.error().message;
-  // Of three days ago a part is not past yet.
-  EXPECT_THAT(dropped->partitions, ElementsAre(partition_name(rules.floor(now) - 24h * 5),
-                                               partition_name(rules.floor(now) - 24h * 4)));
-  EXPECT_EQ(count("log_partitions"), before - 2);
-  EXPECT_EQ(count("logs"), 4);
-  EXPECT_THAT(drop_past(db_, rules, now)->partitions, ElementsAre());
-  // What comes after that is not lost.
-  mine = store(clock, rules);
-  EXPECT_EQ(write(mine, {ids[5]}).inserted, 1);
-  EXPECT_EQ(table_of(ids[5]), "logs_default");
-}
-
-TEST_F(Partitions, OneOfManyDropsEachPartition) {
-  const SystemClock& clock = SystemClock::instance();
-  const WallTime now = clock.wall_now();
-  PostgresStore mine = store(clock);
-  ASSERT_TRUE(mine.offsets({2}).ok());
-  std::vector<Uuid> ids;
-  for (int day = 0; day < 7; ++day)
-    ids.push_back(timed_id(now - 24h * day, static_cast<std::uint32_t>(day)));
-  write(mine, ids);
-  PartitionRules rules;
-  rules.retention = 24h;
-  std::mutex mutex;
-  std::vector<std::string> dropped;
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&] {
-      postgres::Connection db = connect();
-      for (;;) {
-        const Result<Dropped> done = drop_past(db, rules, now);
-        const std::lock_guard lock(mutex);
-        if (!done) {
-          EXPECT_EQ(postgres::failure_of(done.error()), postgres::Failure::conflict)
-              << done.error().message;
-          continue;
-        }
-        dropped.insert(dropped.end(), done->partitions.begin(), done->partitions.end());
-        if (!done->busy) return;
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  std::vector<std::string> expected;
-  for (int day = 2; day < 7; ++day)
-    expected.push_back(partition_name(rules.floor(now) - 24h * day));
-  EXPECT_THAT(dropped, testing::UnorderedElementsAreArray(expected));
-}
-
-TEST_F(Partitions, AReaderHoldsTheRetentionUpAndNotTheOtherWayRound) {
-  const SystemClock& clock = SystemClock::instance();
-  const WallTime now = clock.wall_now();
-  PostgresStore mine = store(clock);
-  ASSERT_TRUE(mine.offsets({2}).ok());
-  write(mine, {timed_id(now - 24h * 5, 1)});
-  PartitionRules rules;
-  rules.retention = 24h;
-  postgres::Connection reader = connect();
-  ASSERT_TRUE(reader.script("BEGIN; SELECT count(*) FROM logs").ok());
-  const Result<Dropped> refused = drop_past(db_, rules, now);
-  ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().code, "55P03");
-  EXPECT_EQ(write(mine, {timed_id(now, 2)}).inserted, 1);
-  EXPECT_EQ(count("logs"), 2);
-  ASSERT_TRUE(reader.script("COMMIT").ok());
-  EXPECT_EQ(drop_past(db_, rules, now)->partitions.size(), 1u);
-  EXPECT_EQ(count("logs"), 1);
-}
-
-TEST_F(Partitions, RowsWithoutATimeInTheirIdArePastByTheirOwnTimes) {
-  const SystemClock& clock = SystemClock::instance();
-  const WallTime now = clock.wall_now();
-  PostgresStore mine = store(clock);
-  ASSERT_TRUE(mine.offsets({2}).ok());
-  // Their own timestamps are of 2023.
-  write(mine, {untimed_id(1), untimed_id(2), untimed_id(3), timed_id(now + 24h * 90, 4)});
-  const auto change = [&](const Uuid& id, const std::string& set) {
-    ASSERT_TRUE(
-        db_.query("UPDATE logs SET " + set + " WHERE id = $1::uuid", {id.to_string()}).ok());
-  };
-  change(untimed_id(1), "stored_at = now() - interval '3 days'");
-  change(untimed_id(2), "stored_at = now() - interval '3 days', ts_ns = " +
-                            std::to_string(now.time_since_epoch().count()));
-  change(timed_id(now + 24h * 90, 4), "stored_at = now() - interval '3 days'");
-  PartitionRules rules;
-  EXPECT_EQ(*delete_past(db_, rules, now, 100), 0);
-  rules.retention = 48h;
-  EXPECT_EQ(*delete_past(db_, rules, now, 100), 2);
-  EXPECT_EQ(count("logs"), 2);
-  EXPECT_EQ(table_of(untimed_id(2)), "logs_untimed");  // its event is not past
-  EXPECT_EQ(table_of(untimed_id(3)), "logs_untimed");  // it has just come
 }
 
 TEST_F(Partitions, QueriesPassByWhatHoldsNothingOfTheirTime) {

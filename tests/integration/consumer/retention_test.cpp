@@ -1,0 +1,131 @@
+// What the retention takes away of the table logs, on a real PostgreSQL, and what it leaves.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "partition_fixture.hpp"
+
+namespace stormlog::pipeline {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::Not;
+
+using Retention = Partitions;
+
+TEST_F(Retention, TheRetentionDropsWhatIsPastAndNothingElse) {
+  const SystemClock& clock = SystemClock::instance();
+  const WallTime now = clock.wall_now();
+  PartitionRules rules;
+  PostgresStore mine = store(clock, rules);
+  ASSERT_TRUE(mine.offsets({2}).ok());
+  std::vector<Uuid> ids;
+  for (int day = 0; day < 6; ++day)
+    ids.push_back(timed_id(now - 24h * day, static_cast<std::uint32_t>(day)));
+  write(mine, ids);
+  const std::int64_t before = count("log_partitions");
+
+  // Nothing without a retention.
+  EXPECT_THAT(drop_past(db_, rules, now)->partitions, ElementsAre());
+  rules.retention = 72h;
+  // Not by the clock of this program alone, should it be far ahead.
+  const Result<Dropped> dropped = drop_past(db_, rules, now + 24h * 365);
+  ASSERT_TRUE(dropped.ok()) << dropped.error().message;
+  // Of three days ago a part is not past yet.
+  EXPECT_THAT(dropped->partitions, ElementsAre(partition_name(rules.floor(now) - 24h * 5),
+                                               partition_name(rules.floor(now) - 24h * 4)));
+  EXPECT_EQ(count("log_partitions"), before - 2);
+  EXPECT_EQ(count("logs"), 4);
+  EXPECT_THAT(drop_past(db_, rules, now)->partitions, ElementsAre());
+  // What comes after that is not lost.
+  mine = store(clock, rules);
+  EXPECT_EQ(write(mine, {ids[5]}).inserted, 1);
+  EXPECT_EQ(table_of(ids[5]), "logs_default");
+}
+
+TEST_F(Retention, OneOfManyDropsEachPartition) {
+  const SystemClock& clock = SystemClock::instance();
+  const WallTime now = clock.wall_now();
+  PostgresStore mine = store(clock);
+  ASSERT_TRUE(mine.offsets({2}).ok());
+  std::vector<Uuid> ids;
+  for (int day = 0; day < 7; ++day)
+    ids.push_back(timed_id(now - 24h * day, static_cast<std::uint32_t>(day)));
+  write(mine, ids);
+  PartitionRules rules;
+  rules.retention = 24h;
+  std::mutex mutex;
+  std::vector<std::string> dropped;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      postgres::Connection db = connect();
+      for (;;) {
+        const Result<Dropped> done = drop_past(db, rules, now);
+        const std::lock_guard lock(mutex);
+        if (!done) {
+          EXPECT_EQ(postgres::failure_of(done.error()), postgres::Failure::conflict)
+              << done.error().message;
+          continue;
+        }
+        dropped.insert(dropped.end(), done->partitions.begin(), done->partitions.end());
+        if (!done->busy) return;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::vector<std::string> expected;
+  for (int day = 2; day < 7; ++day)
+    expected.push_back(partition_name(rules.floor(now) - 24h * day));
+  EXPECT_THAT(dropped, testing::UnorderedElementsAreArray(expected));
+}
+
+TEST_F(Retention, AReaderHoldsTheRetentionUpAndNotTheOtherWayRound) {
+  const SystemClock& clock = SystemClock::instance();
+  const WallTime now = clock.wall_now();
+  PostgresStore mine = store(clock);
+  ASSERT_TRUE(mine.offsets({2}).ok());
+  write(mine, {timed_id(now - 24h * 5, 1)});
+  PartitionRules rules;
+  rules.retention = 24h;
+  postgres::Connection reader = connect();
+  ASSERT_TRUE(reader.script("BEGIN; SELECT count(*) FROM logs").ok());
+  const Result<Dropped> refused = drop_past(db_, rules, now);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, "55P03");
+  EXPECT_EQ(write(mine, {timed_id(now, 2)}).inserted, 1);
+  EXPECT_EQ(count("logs"), 2);
+  ASSERT_TRUE(reader.script("COMMIT").ok());
+  EXPECT_EQ(drop_past(db_, rules, now)->partitions.size(), 1u);
+  EXPECT_EQ(count("logs"), 1);
+}
+
+TEST_F(Retention, RowsWithoutATimeInTheirIdArePastByTheirOwnTimes) {
+  const SystemClock& clock = SystemClock::instance();
+  const WallTime now = clock.wall_now();
+  PostgresStore mine = store(clock);
+  ASSERT_TRUE(mine.offsets({2}).ok());
+  // Their own timestamps are of 2023.
+  write(mine, {untimed_id(1), untimed_id(2), untimed_id(3), timed_id(now + 24h * 90, 4)});
+  const auto change = [&](const Uuid& id, const std::string& set) {
+    ASSERT_TRUE(
+        db_.query("UPDATE logs SET " + set + " WHERE id = $1::uuid", {id.to_string()}).ok());
+  };
+  change(untimed_id(1), "stored_at = now() - interval '3 days'");
+  change(untimed_id(2), "stored_at = now() - interval '3 days', ts_ns = " +
+                            std::to_string(now.time_since_epoch().count()));
+  change(timed_id(now + 24h * 90, 4), "stored_at = now() - interval '3 days'");
+  PartitionRules rules;
+  EXPECT_EQ(*delete_past(db_, rules, now, 100), 0);
+  rules.retention = 48h;
+  EXPECT_EQ(*delete_past(db_, rules, now, 100), 2);
+  EXPECT_EQ(count("logs"), 2);
+  EXPECT_EQ(table_of(untimed_id(2)), "logs_untimed");  // its event is not past
+  EXPECT_EQ(table_of(untimed_id(3)), "logs_untimed");  // it has just come
+}
+
+}  // namespace
+}  // namespace stormlog::pipeline
