@@ -86,6 +86,7 @@ DeadLetter bury(LogRow&& row, std::string code, std::string reason) {
   letter.reason = safe_text(reason, kMaxReason);
   letter.key = std::move(row.key);
   letter.payload = std::move(row.payload);
+  letter.trace = std::move(row.trace);
   return letter;
 }
 

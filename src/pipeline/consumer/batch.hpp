@@ -12,6 +12,12 @@
 
 namespace stormlog::pipeline {
 
+// What a record's headers say of its trace; dead letters keep it, so that a replay goes on with it.
+struct TraceHeaders {
+  std::string traceparent;
+  std::string tracestate;
+};
+
 // One record of Kafka on its way to the table. The payload is kept: what PostgreSQL refuses goes to
 // the dead letters as it came.
 struct LogRow {
@@ -21,6 +27,7 @@ struct LogRow {
   WallTime produced{};  // Kafka's timestamp; the epoch when there is none
   std::string key;
   std::string payload;
+  TraceHeaders trace;
 };
 
 // A record that can never be stored, and why.
@@ -32,6 +39,7 @@ struct DeadLetter {
   std::string reason;
   std::string key;
   std::string payload;
+  TraceHeaders trace;
 };
 
 // What one transaction does for one partition: moves its offset from `expected` to `next` and

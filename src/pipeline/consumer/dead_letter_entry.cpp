@@ -62,6 +62,8 @@ DeadLetterEntry DeadLetterEntry::from(const redis::Reply& entry) {
     if (name == "key") letter.key = value;
     if (name == "failed_at") letter.failed_at = value;
     if (name == "payload") letter.payload = value;
+    if (name == "traceparent") letter.traceparent = value;
+    if (name == "tracestate") letter.tracestate = value;
   }
   return letter;
 }
@@ -76,6 +78,8 @@ std::string DeadLetterEntry::to_json(bool with_payload) const {
   json["offset"] = offset;
   put_bytes(json, "key", key);
   json["failed_at"] = failed_at;
+  if (!traceparent.empty()) json["traceparent"] = traceparent;
+  if (!tracestate.empty()) json["tracestate"] = tracestate;
   json["payload_bytes"] = payload.size();
   if (with_payload) put_bytes(json, "payload", payload);
   return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);

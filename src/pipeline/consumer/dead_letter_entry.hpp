@@ -24,6 +24,8 @@ struct DeadLetterEntry {
   std::string key;
   std::string failed_at;  // RFC 3339
   std::string payload;
+  std::string traceparent;  // of the record's headers; may be empty
+  std::string tracestate;
 
   // One element of an XRANGE reply; what is missing stays empty.
   static DeadLetterEntry from(const redis::Reply& entry);

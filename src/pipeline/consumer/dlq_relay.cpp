@@ -24,7 +24,8 @@ constexpr const char* kScript =
 constexpr const char* kSelect =
     "SELECT seq, event_id, code, reason, kafka_partition, kafka_offset, "
     "encode(message_key, 'hex'), encode(payload, 'hex'), "
-    "to_char(failed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') "
+    "to_char(failed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), "
+    "traceparent, tracestate "
     "FROM dead_letters WHERE topic = $1 ORDER BY seq LIMIT 100 FOR UPDATE SKIP LOCKED";
 
 std::string marks_key(const std::string& topic) {
@@ -69,7 +70,11 @@ redis::Command add_command(const std::string& topic, const postgres::Rows& lette
           "failed_at",
           text(8),
           "payload",
-          from_hex(letters.text(row, 7))};
+          from_hex(letters.text(row, 7)),
+          "traceparent",
+          text(9),
+          "tracestate",
+          text(10)};
 }
 
 }  // namespace

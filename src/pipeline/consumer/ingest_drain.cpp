@@ -77,6 +77,8 @@ std::optional<PartitionBatch> IngestCore::next_page(int partition) {
     record.key = one.key;
     record.payload = one.payload;
     record.id = one.id;
+    record.traceparent = one.trace.traceparent;
+    record.tracestate = one.trace.tracestate;
     std::visit([&](auto&& parsed) { page.add(std::move(parsed)); }, parse(record));
     page.next = one.offset + 1;
   }

@@ -41,10 +41,12 @@ Result<void> KafkaLetterSender::send(const DeadLetterEntry& letter, std::uint64_
     ++waiting_;
   }
   const std::string origin = std::to_string(letter.partition) + "-" + std::to_string(letter.offset);
-  const std::vector<kafka::RecordHeader> headers = {{"id", letter.event_id},
-                                                    {"content-type", "application/json"},
-                                                    {"schema-version", kSchemaVersion},
-                                                    {"replayed-from", origin}};
+  std::vector<kafka::RecordHeader> headers = {{"id", letter.event_id},
+                                              {"content-type", "application/json"},
+                                              {"schema-version", kSchemaVersion},
+                                              {"replayed-from", origin}};
+  if (!letter.traceparent.empty()) headers.push_back({"traceparent", letter.traceparent});
+  if (!letter.tracestate.empty()) headers.push_back({"tracestate", letter.tracestate});
   const kafka::ProduceStatus status =
       producer_->produce({letter.key, letter.payload, headers}, tagged);
   if (status == kafka::ProduceStatus::queued) return {};

@@ -5,6 +5,10 @@ namespace {
 
 constexpr std::size_t kMaxReason = 500;
 
+TraceHeaders trace_of(const SourceRecord& record) {
+  return {std::string(record.traceparent), std::string(record.tracestate)};
+}
+
 }  // namespace
 
 std::variant<LogRow, DeadLetter> parse(const SourceRecord& record) {
@@ -18,6 +22,7 @@ std::variant<LogRow, DeadLetter> parse(const SourceRecord& record) {
     letter.reason = safe_text(event.error().message, kMaxReason);
     letter.key = std::string(record.key);
     letter.payload = std::string(record.payload);
+    letter.trace = trace_of(record);
     return letter;
   }
   LogRow row;
@@ -27,6 +32,7 @@ std::variant<LogRow, DeadLetter> parse(const SourceRecord& record) {
   row.produced = record.timestamp.value_or(WallTime{});
   row.key = std::string(record.key);
   row.payload = std::string(record.payload);
+  row.trace = trace_of(record);
   return row;
 }
 

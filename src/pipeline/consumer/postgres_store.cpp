@@ -30,10 +30,12 @@ constexpr const char* kCountDuplicates =
 
 constexpr const char* kInsertDead =
     "INSERT INTO dead_letters (topic, kafka_partition, kafka_offset, event_id, code, reason, "
-    "message_key, payload) SELECT $1, u.* FROM UNNEST($2::integer[], $3::bigint[], $4::text[], "
-    "$5::text[], $6::text[], $7::bytea[], $8::bytea[]) AS u";
+    "message_key, payload, traceparent, tracestate) SELECT $1, u.* FROM UNNEST($2::integer[], "
+    "$3::bigint[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bytea[], $9::text[], "
+    "$10::text[]) AS u";
 
 constexpr std::size_t kMaxId = 64;
+constexpr std::size_t kMaxTraceHeader = 512;
 constexpr const char* kUniqueViolation = "23505";
 constexpr const char* kCheckViolation = "23514";
 constexpr int kInsertsAfterDuplicate = 20;
@@ -338,6 +340,8 @@ Result<void> PostgresStore::insert_dead(std::span<const PartitionBatch> batches)
   BinaryArray reasons(Element::text);
   BinaryArray keys(Element::bytea);
   BinaryArray payloads(Element::bytea);
+  BinaryArray traceparents(Element::text);
+  BinaryArray tracestates(Element::text);
   for (const PartitionBatch& batch : batches) {
     for (const DeadLetter& letter : batch.dead) {
       partitions.add_int(letter.partition);
@@ -347,12 +351,15 @@ Result<void> PostgresStore::insert_dead(std::span<const PartitionBatch> batches)
       reasons.add_text(letter.reason);
       keys.add_text(letter.key);
       payloads.add_text(letter.payload);
+      traceparents.add_text(safe_text(letter.trace.traceparent, kMaxTraceHeader));
+      tracestates.add_text(safe_text(letter.trace.tracestate, kMaxTraceHeader));
     }
   }
   if (partitions.size() == 0) return {};
   const Result<postgres::Rows> inserted = connection_->query_prepared(
-      "insert_dead", {config_.topic, partitions.take(), offsets.take(), ids.take(), codes.take(),
-                      reasons.take(), keys.take(), payloads.take()});
+      "insert_dead",
+      {config_.topic, partitions.take(), offsets.take(), ids.take(), codes.take(), reasons.take(),
+       keys.take(), payloads.take(), traceparents.take(), tracestates.take()});
   if (!inserted) return inserted.error();
   return {};
 }

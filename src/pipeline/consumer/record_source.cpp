@@ -14,6 +14,8 @@ Result<std::optional<SourceRecord>> KafkaSource::poll(std::chrono::milliseconds 
   record.key = current_->key();
   record.payload = current_->payload();
   record.id = current_->header("id");
+  record.traceparent = current_->header("traceparent");
+  record.tracestate = current_->header("tracestate");
   return std::optional(record);
 }
 

@@ -20,7 +20,10 @@ struct SourceRecord {
   std::optional<WallTime> timestamp;
   std::string_view key;
   std::string_view payload;
-  std::string_view id;  // the header of that name, or ""
+  // The headers of these names, or "".
+  std::string_view id;
+  std::string_view traceparent;
+  std::string_view tracestate;
 };
 
 // Where records are read from, as a member of a group: kafka::Consumer, or what a test makes of it.

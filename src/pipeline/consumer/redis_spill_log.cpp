@@ -33,6 +33,7 @@ struct Item {
   const std::string* key;
   const std::string* id;
   const std::string* payload;
+  const TraceHeaders* trace;
 };
 
 std::vector<Item> items_of(const PartitionBatch& batch) {
@@ -40,10 +41,11 @@ std::vector<Item> items_of(const PartitionBatch& batch) {
   std::vector<Item> items;
   items.reserve(batch.rows.size() + batch.dead.size());
   for (const LogRow& row : batch.rows) {
-    items.push_back({row.offset, row.produced, &row.key, &kNone, &row.payload});
+    items.push_back({row.offset, row.produced, &row.key, &kNone, &row.payload, &row.trace});
   }
   for (const DeadLetter& letter : batch.dead) {
-    items.push_back({letter.offset, WallTime{}, &letter.key, &letter.id, &letter.payload});
+    items.push_back(
+        {letter.offset, WallTime{}, &letter.key, &letter.id, &letter.payload, &letter.trace});
   }
   std::sort(items.begin(), items.end(),
             [](const Item& a, const Item& b) { return a.offset < b.offset; });
@@ -121,6 +123,10 @@ Result<SpilledRecord> read_entry(const Reply& entry) {
       record.id = value;
     } else if (name == "payload") {
       record.payload = value;
+    } else if (name == "traceparent") {
+      record.trace.traceparent = value;
+    } else if (name == "tracestate") {
+      record.trace.tracestate = value;
     }
   }
   if (record.offset < 0 || record.after < 0) return broken();
@@ -162,6 +168,13 @@ Result<SpillLog::Appended> RedisSpillLog::append(std::span<const PartitionBatch>
       commands.push_back({"XADD", key, entry_id(item.offset), "after", std::to_string(after), "ts",
                           milliseconds_of(item.produced), "key", *item.key, "id", *item.id,
                           "payload", *item.payload});
+      // Most have none: a field without a value would cost each record some bytes of Redis.
+      for (const auto& [name, value] : {std::pair{"traceparent", &item.trace->traceparent},
+                                        std::pair{"tracestate", &item.trace->tracestate}}) {
+        if (value->empty()) continue;
+        commands.back().emplace_back(name);
+        commands.back().push_back(*value);
+      }
       after = item.offset + 1;
     }
     commands.push_back({"EXEC"});

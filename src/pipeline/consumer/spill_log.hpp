@@ -21,6 +21,7 @@ struct SpilledRecord {
   std::string key;
   std::string id;  // the header of that name, where the payload is no stored form
   std::string payload;
+  TraceHeaders trace;
 };
 
 // What is spilled of one partition.

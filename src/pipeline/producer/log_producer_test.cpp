@@ -156,6 +156,7 @@ TEST_F(LogProducerTest, AcceptsWhatKafkaHas) {
   request.method = "POST";
   request.headers.set("Content-Type", "application/json");
   request.headers.set("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  request.headers.set("tracestate", "rojo=00f067aa0ba902b7, congo=t61rcWkgMzE");
   request.body = std::string(R"({"id":")") + kId + R"(","key":"k","body":"x"})";
   const auto response = fetch(std::move(request), "/api/v1/logs");
   EXPECT_EQ(response.status, 202);
@@ -167,6 +168,7 @@ TEST_F(LogProducerTest, AcceptsWhatKafkaHas) {
   EXPECT_EQ(found[0].headers.at("id"), kId);
   EXPECT_EQ(found[0].headers.at("content-type"), "application/json");
   EXPECT_EQ(found[0].headers.at("schema-version"), "1");
+  EXPECT_EQ(found[0].headers.at("tracestate"), "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE");
   EXPECT_EQ(found[0].headers.at("traceparent"),
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
   const auto event = decode_stored(found[0].value);

@@ -97,7 +97,7 @@ struct Publisher::Outbox {
   struct Texts {
     std::array<char, 36> id;
     std::array<char, 24> received;
-    std::array<kafka::RecordHeader, 5> headers;
+    std::array<kafka::RecordHeader, 6> headers;
   };
   std::vector<Texts> texts;
   std::vector<kafka::Record> records;
@@ -271,8 +271,10 @@ void Publisher::send(std::span<const EventView> events, std::uint64_t number, Re
          {"schema-version", kSchemaVersion},
          {"received-at",
           {texts.received.data(), static_cast<std::size_t>(end - texts.received.data())}},
-         {"traceparent", event.traceparent}}};
-    const std::size_t count = event.traceparent.empty() ? 4 : 5;
+         {"traceparent", event.traceparent},
+         {"tracestate", event.tracestate}}};
+    // There is no tracestate without a traceparent.
+    const std::size_t count = event.traceparent.empty() ? 4 : event.tracestate.empty() ? 5 : 6;
     outbox.records.push_back({event.key, event.payload, std::span(texts.headers).first(count)});
     outbox.tokens.push_back((number << kIndexBits) | index);
   }

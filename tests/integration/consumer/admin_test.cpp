@@ -84,6 +84,34 @@ TEST_F(Admin, DeadLettersAreListedReplayedAndDeleted) {
   stop(open);
 }
 
+TEST_F(Admin, ADeadLetterKeepsItsTraceAndSoDoesItsReplay) {
+  const std::string parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  Process process = start({std::string("--admin-token=") + kToken});
+  ASSERT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));
+  ASSERT_TRUE(db().script("ALTER TABLE logs ADD CONSTRAINT sound CHECK (body <> 'poison')").ok());
+  kafka_.produce_traced(0, test::stored_event(1, "poison"), parent, "rojo=1,congo=2");
+  kafka_.flush();
+  const auto letters = [&] {
+    const auto page = nlohmann::json::parse(get(process.url("/admin/dlq")).body, nullptr, false);
+    return page.value("letters", nlohmann::json::array());
+  };
+  ASSERT_TRUE(eventually([&] { return letters().size() == 1; }, kLong));
+  const std::string first = letters()[0]["id"];
+  EXPECT_EQ(letters()[0]["traceparent"], parent);
+  EXPECT_EQ(letters()[0]["tracestate"], "rojo=1,congo=2");
+  // Refused again: what comes back was sent with the trace.
+  EXPECT_EQ(send("POST", process.url("/admin/dlq/replay"), "{}").status, 200);
+  ASSERT_TRUE(eventually(
+      [&] {
+        const auto now = letters();
+        return now.size() == 1 && now[0]["id"] != first;
+      },
+      kLong));
+  EXPECT_EQ(letters()[0]["traceparent"], parent);
+  EXPECT_EQ(letters()[0]["tracestate"], "rojo=1,congo=2");
+  stop(process);
+}
+
 TEST_F(Admin, AQueryThatTakesTooLongIsCutAndTheServerIsNotBlamed) {
   Process process = start({"--query-timeout=200ms"});
   ASSERT_TRUE(eventually([&] { return lag(process) == 0.0; }, kLong));

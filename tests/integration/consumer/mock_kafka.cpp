@@ -40,6 +40,18 @@ void MockKafka::produce(int partition, const std::string& payload, const std::st
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) throw std::runtime_error(rd_kafka_err2str(code));
 }
 
+void MockKafka::produce_traced(int partition, const std::string& payload,
+                               const std::string& traceparent, const std::string& tracestate) {
+  const auto code = rd_kafka_producev(
+      producer_, RD_KAFKA_V_TOPIC(kTopic), RD_KAFKA_V_PARTITION(partition),
+      RD_KAFKA_V_VALUE(const_cast<char*>(payload.data()), payload.size()),
+      RD_KAFKA_V_HEADER("traceparent", traceparent.data(),
+                        static_cast<ssize_t>(traceparent.size())),
+      RD_KAFKA_V_HEADER("tracestate", tracestate.data(), static_cast<ssize_t>(tracestate.size())),
+      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) throw std::runtime_error(rd_kafka_err2str(code));
+}
+
 void MockKafka::flush() {
   if (rd_kafka_flush(producer_, 30'000) != RD_KAFKA_RESP_ERR_NO_ERROR) {
     throw std::runtime_error("the mock cluster takes no records");

@@ -24,6 +24,9 @@ class MockKafka {
   std::string brokers() const;
   // Returns when the record is in the log. Header `id` when given.
   void produce(int partition, const std::string& payload, const std::string& id = "");
+  // With the headers of a trace.
+  void produce_traced(int partition, const std::string& payload, const std::string& traceparent,
+                      const std::string& tracestate);
   void flush();
   // As a broker that does not create topics.
   void topic_missing(bool missing);

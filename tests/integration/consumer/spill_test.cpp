@@ -28,6 +28,10 @@ PartitionBatch batch(int partition, std::int64_t expected, std::vector<std::int6
     record.timestamp = WallTime{std::chrono::milliseconds{1'700'000'000'000 + offset}};
     record.key = "a key";
     record.id = "an id";
+    if (offset % 2 == 0) {
+      record.traceparent = "a parent";
+      record.tracestate = "a state";
+    }
     // Every third is none.
     const std::string payload = offset % 3 == 0
                                     ? std::string("no\0event", 8)
@@ -72,6 +76,11 @@ TEST_F(Spill, GivesBackWhatKafkaHad) {
   EXPECT_EQ((*records)[0].produced, WallTime{std::chrono::milliseconds{1'700'000'000'005}});
   EXPECT_EQ((*records)[1].payload, std::string("no\0event", 8));
   EXPECT_EQ((*records)[1].id, "an id");
+  EXPECT_EQ((*records)[0].trace.traceparent, "");
+  for (const std::size_t traced : {1u, 2u}) {  // a dead letter and a row
+    EXPECT_EQ((*records)[traced].trace.traceparent, "a parent");
+    EXPECT_EQ((*records)[traced].trace.tracestate, "a state");
+  }
   EXPECT_EQ((*records)[2].offset, 8);
   EXPECT_EQ((*records)[2].after, 7);  // 7 was never there
   EXPECT_THAT(offsets(2, 6), ElementsAre(6, 8));

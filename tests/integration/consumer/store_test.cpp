@@ -179,13 +179,15 @@ TEST_F(Store, ANulInJsonGoesToTheDeadLettersAndItsNeighboursAreStored) {
   poisoned[0].rows[6].event.attributes = R"({"a":"\u0000"})";
   poisoned[0].rows[8].event.body = std::string("cut\0here", 8);
   poisoned[0].rows[8].payload = std::string("\0\xff", 2);
+  poisoned[0].rows[8].trace = {"a parent", std::string("sta\0te", 6)};  // anybody may have sent it
   const FlushOutcome outcome = write_batches(mine, std::move(poisoned));
   EXPECT_FALSE(outcome.failure) << outcome.failure->message;
   EXPECT_EQ(outcome.inserted, 8);
   EXPECT_EQ(outcome.dead, 2);
   EXPECT_EQ(mine.offsets({2})->at(2), 10);
   const Result<postgres::Rows> dead = db().query(
-      "SELECT kafka_offset, code, reason, event_id, encode(payload, 'hex') FROM dead_letters "
+      "SELECT kafka_offset, code, reason, event_id, encode(payload, 'hex'), traceparent, "
+      "tracestate FROM dead_letters "
       "ORDER BY seq");
   ASSERT_EQ(dead->size(), 2);
   EXPECT_EQ(dead->integer(0, 0), 6);
@@ -194,6 +196,9 @@ TEST_F(Store, ANulInJsonGoesToTheDeadLettersAndItsNeighboursAreStored) {
   EXPECT_EQ(dead->text(0, 3), test::event_id(6).to_string());
   EXPECT_EQ(dead->text(1, 1), "22021");
   EXPECT_EQ(dead->text(1, 4), "00ff");
+  EXPECT_EQ(dead->text(0, 5), "");
+  EXPECT_EQ(dead->text(1, 5), "a parent");
+  EXPECT_EQ(dead->text(1, 6), "sta?te");
 }
 
 TEST_F(Store, ARestartInTheMiddleIsAnOutageAndThenItGoesOn) {
