@@ -57,7 +57,7 @@ class Settings:
     rate: int = 1000
     batch: int = 5
     concurrency: int = 20
-    within: int = 60
+    within: int = 120  # a JVM on a busy machine takes a minute to start
     memory: str = "64MiB"
 
 
