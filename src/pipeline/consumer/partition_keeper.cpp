@@ -114,7 +114,7 @@ Result<void> PartitionKeeper::measure(postgres::Connection& db) {
   const Result<postgres::Rows> rows = db.query(
       "SELECT (SELECT count(*) FROM log_partitions), (SELECT count(*) FROM (SELECT FROM "
       "logs_default LIMIT " +
-      std::to_string(kCountedRows) + ") AS some)");
+      std::to_string(kCountedRows) + ") AS counted)");
   if (!rows) return rows.error();
   partitions_.set(static_cast<double>(rows->integer(0, 0)));
   default_rows_.set(static_cast<double>(rows->integer(0, 1)));

@@ -6,12 +6,14 @@
 #include <thread>
 
 #include "partition_fixture.hpp"
+#include "pipeline/consumer/partition_keeper.hpp"
 
 namespace stormlog::pipeline {
 namespace {
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::Not;
 
 using Retention = Partitions;
@@ -125,6 +127,29 @@ TEST_F(Retention, RowsWithoutATimeInTheirIdArePastByTheirOwnTimes) {
   EXPECT_EQ(count("logs"), 2);
   EXPECT_EQ(table_of(untimed_id(2)), "logs_untimed");  // its event is not past
   EXPECT_EQ(table_of(untimed_id(3)), "logs_untimed");  // it has just come
+}
+
+TEST_F(Retention, TheKeeperMakesDropsAndCounts) {
+  ManualClock clock{SystemClock::instance().wall_now()};
+  const WallTime now = clock.wall_now();
+  PostgresStore mine = store(clock);
+  ASSERT_TRUE(mine.offsets({2}).ok());
+  EXPECT_EQ(write(mine, {timed_id(now - 24h * 5, 1), timed_id(now + 24h * 90, 2)}).inserted, 2);
+  PartitionRules rules;
+  rules.ahead = 6;
+  rules.retention = 48h;
+  telemetry::Metrics metrics;
+  const auto breaker = std::make_shared<resilience::CircuitBreaker>(
+      "postgresql", resilience::CircuitBreakerConfig{}, clock, Random(1));
+  const PartitionKeeper keeper(options(), rules, breaker, metrics, clock);
+  EXPECT_TRUE(test::eventually([&] {
+    const std::string text = metrics.expose();
+    return text.find("\npg_log_partitions 7\n") != std::string::npos &&
+           text.find("\npg_log_default_rows 1\n") != std::string::npos;
+  })) << metrics.expose();
+  EXPECT_THAT(metrics.expose(), HasSubstr("\npg_log_partitions_made_total 3\n"));
+  EXPECT_THAT(metrics.expose(), HasSubstr("\npg_log_partitions_dropped_total 1\n"));
+  EXPECT_THAT(metrics.expose(), HasSubstr("\npg_log_partition_errors_total 0\n"));
 }
 
 }  // namespace
