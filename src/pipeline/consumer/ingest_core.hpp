@@ -151,6 +151,7 @@ class IngestCore {
   MonotonicTime spill_at_{};  // nor to Redis
   MonotonicTime drain_at_{};
   MonotonicTime tidy_at_{};
+  MonotonicTime look_at_{};
   MonotonicTime hint_at_{};
   kafka::Offsets hints_;
   std::map<std::string, MonotonicTime> warned_;

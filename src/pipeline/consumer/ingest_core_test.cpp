@@ -359,6 +359,20 @@ TEST_F(IngestCoreTest, ARevokedPartitionIsSpilledToItsLastRecordAndTheNextOwnerG
   EXPECT_EQ(world.store.stored[0].size(), 35u);
 }
 
+TEST_F(IngestCoreTest, WhatAnInstanceSpilledThatHadLostItsPartitionIsClearedUp) {
+  produce(10);
+  ASSERT_TRUE(until_stored(20));
+  // It slept while its partition was stored by another, and goes on with what it had read.
+  SpilledRecord record;
+  record.offset = 4;
+  record.after = 4;
+  record.payload = test::payload_of(0, 4);
+  world.spill.logs[0][4] = record;
+  world.clock.advance(20s);
+  EXPECT_TRUE(until_spilled(0));
+  expect_each_once(10);
+}
+
 TEST_F(IngestCoreTest, WithoutPartitionsItStillFindsOutThatTheStoreIsBack) {
   go_cache_only(10, 20);
   member->core().revoked({0, 1}, false);

@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kTidyInterval = 1s;
 constexpr auto kTidyRetry = 10s;  // a Redis that is away must not slow the store down
+constexpr auto kLookInterval = 10s;
 
 }  // namespace
 
@@ -90,12 +91,22 @@ std::optional<PartitionBatch> IngestCore::next_page(int partition) {
 }
 
 // Removes what was passed by: Kafka was read instead while Redis was away or had a hole, or a trim
-// failed.
+// failed; or an instance that slept spilled records of a partition that it had lost by then.
 void IngestCore::tidy() {
   if (!spiller_.enabled() || clock_.now() < tidy_at_) return;
   tidy_at_ = clock_.now() + kTidyInterval;
+  const std::vector<int> partitions = intake_.in(Lane::store);
+  if (partitions.empty()) return;
+  // Nothing tells this instance what another one has written.
+  if (clock_.now() >= look_at_) {
+    look_at_ = clock_.now() + kLookInterval;
+    if (!spiller_.look(partitions)) {
+      tidy_at_ = clock_.now() + kTidyRetry;
+      return;
+    }
+  }
   std::map<int, std::int64_t> below;
-  for (const int partition : intake_.in(Lane::store)) {
+  for (const int partition : partitions) {
     const std::optional<SpillState> state = spiller_.known(partition);
     if (!state || state->records > 0) below[partition] = *intake_.stored(partition);
   }
