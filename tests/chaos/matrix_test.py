@@ -49,8 +49,10 @@ class Deleter(threading.Thread):
         end = time.monotonic() + 120
         while not self.deleted and time.monotonic() < end:
             time.sleep(0.2)
-            # Names of runs begin with their time. The last line is psql's "DELETE 0".
+            # Names of runs begin with their time; other tests leave rows with other names. The last
+            # line is psql's "DELETE 0".
             said = sql(f"DELETE FROM logs WHERE id = (SELECT id FROM logs WHERE "
+                       f"attributes->>'run' LIKE '%-matrix-%' AND "
                        f"attributes->>'run' >= '{self.since}' LIMIT 1) RETURNING id")
             self.deleted = said.rpartition("\n")[0]
 
