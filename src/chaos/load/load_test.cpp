@@ -25,6 +25,27 @@ using std::chrono::seconds;
 using testing::FakeServer;
 using ::testing::HasSubstr;
 
+// Holds the answers of a server back until it is opened. Lives longer than the server.
+class Gate {
+ public:
+  void wait() {
+    std::unique_lock lock(mutex_);
+    opened_.wait(lock, [&] { return open_; });
+  }
+  void open() {
+    {
+      const std::lock_guard lock(mutex_);
+      open_ = true;
+    }
+    opened_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable opened_;
+  bool open_ = false;
+};
+
 class Load : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -219,12 +240,9 @@ TEST_F(Load, ABrokenAnswerIsIndeterminateAndTheNextRequestConnectsAnew) {
 }
 
 TEST_F(Load, AnUnansweredRequestTimesOutAsIndeterminate) {
-  std::mutex mutex;
-  std::condition_variable released;
-  bool release = false;
+  Gate gate;
   FakeServer server([&](const std::string&, int) {
-    std::unique_lock lock(mutex);
-    released.wait(lock, [&] { return release; });
+    gate.wait();
     return FakeServer::answer(202);
   });
   server.listen();
@@ -232,11 +250,7 @@ TEST_F(Load, AnUnansweredRequestTimesOutAsIndeterminate) {
   load_.duration = milliseconds{20};
   auto load = generator(server);
   run(*load);
-  {
-    const std::lock_guard lock(mutex);
-    release = true;
-  }
-  released.notify_all();
+  gate.open();
   EXPECT_EQ(snapshot_.indeterminate, snapshot_.sent);
   EXPECT_GT(snapshot_.sent, 0U);
   ASSERT_EQ(errors_.size(), 1U);
@@ -244,12 +258,9 @@ TEST_F(Load, AnUnansweredRequestTimesOutAsIndeterminate) {
 }
 
 TEST_F(Load, DueRequestsThatWaitedTooLongForAConnectionAreUnsent) {
-  std::mutex mutex;
-  std::condition_variable released;
-  bool release = false;
+  Gate gate;
   FakeServer server([&](const std::string&, int) {
-    std::unique_lock lock(mutex);
-    released.wait(lock, [&] { return release; });
+    gate.wait();
     return FakeServer::answer(202);
   });
   server.listen();
@@ -264,11 +275,7 @@ TEST_F(Load, DueRequestsThatWaitedTooLongForAConnectionAreUnsent) {
   // Nothing but the answer ends the request under way.
   std::this_thread::sleep_for(milliseconds{20});
   EXPECT_FALSE(load->finished());
-  {
-    const std::lock_guard lock(mutex);
-    release = true;
-  }
-  released.notify_all();
+  gate.open();
   stopper.join();
   finish(*load);
   EXPECT_EQ(snapshot_.acked, 1U);
@@ -279,12 +286,9 @@ TEST_F(Load, DueRequestsThatWaitedTooLongForAConnectionAreUnsent) {
 // A slow machine must not look like a system that refuses: where the load ends in order, what was
 // due is sent, however long the queue is.
 TEST_F(Load, WhatIsDueAtTheEndIsStillSentAndNothingBecomesDueAfterIt) {
-  std::mutex mutex;
-  std::condition_variable released;
-  bool release = false;
+  Gate gate;
   FakeServer server([&](const std::string&, int) {
-    std::unique_lock lock(mutex);
-    released.wait(lock, [&] { return release; });
+    gate.wait();
     return FakeServer::answer(202);
   });
   server.listen();
@@ -299,11 +303,7 @@ TEST_F(Load, WhatIsDueAtTheEndIsStillSentAndNothingBecomesDueAfterIt) {
   load->end();
   std::this_thread::sleep_for(milliseconds{20});
   EXPECT_FALSE(load->finished());
-  {
-    const std::lock_guard lock(mutex);
-    release = true;
-  }
-  released.notify_all();
+  gate.open();
   ASSERT_TRUE(wait_for([&] { return load->finished(); }));
   EXPECT_EQ(load->snapshot().behind, Nanoseconds{0});
   finish(*load);

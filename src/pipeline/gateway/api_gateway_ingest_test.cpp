@@ -84,37 +84,22 @@ TEST_F(ApiGatewayTest, EachCodeHasItsReason) {
     EXPECT_EQ(response.headers.get("Content-Type"),
               row.status == 202 ? "application/json" : "application/problem+json");
   }
-  const auto with_key = [&](const std::string& body) {
-    http::FetchRequest request;
-    request.method = "POST";
-    request.headers.set("Content-Type", "application/json");
-    request.headers.set("Idempotency-Key", "k");
-    request.body = body;
-    return fetch(std::move(request), "/api/v1/logs").status;
-  };
-  EXPECT_EQ(with_key(event), 202);
-  EXPECT_EQ(with_key(event), 202);
-  EXPECT_EQ(with_key(R"({"body":"y"})"), 409);
+  EXPECT_EQ(post_with_key(event), 202);
+  EXPECT_EQ(post_with_key(event), 202);
+  EXPECT_EQ(post_with_key(R"({"body":"y"})"), 409);
 }
 
 TEST_F(ApiGatewayTest, AKeyIsFreeAgainWhenNothingWasStored) {
   FakeProducer producer;
   start(test_config(producer.url()));
-  const auto with_key = [&](const std::string& body) {
-    http::FetchRequest request;
-    request.method = "POST";
-    request.headers.set("Content-Type", "application/json");
-    request.headers.set("Idempotency-Key", "k");
-    request.body = body;
-    return fetch(std::move(request), "/api/v1/logs").status;
-  };
   producer.set_mode(Mode::unavailable);
-  EXPECT_EQ(with_key(R"({"body":"x"})"), 503);
+  EXPECT_EQ(post_with_key(R"({"body":"x"})"), 503);
   producer.set_mode(Mode::unknown);
-  EXPECT_EQ(with_key(R"({"body":"y"})"), 504);  // may be stored: it is this body's from here on
+  EXPECT_EQ(post_with_key(R"({"body":"y"})"),
+            504);  // may be stored: it is this body's from here on
   producer.set_mode(Mode::accept);
-  EXPECT_EQ(with_key(R"({"body":"x"})"), 409);
-  EXPECT_EQ(with_key(R"({"body":"y"})"), 202);
+  EXPECT_EQ(post_with_key(R"({"body":"x"})"), 409);
+  EXPECT_EQ(post_with_key(R"({"body":"y"})"), 202);
 }
 
 TEST_F(ApiGatewayTest, EachApiAnswersInItsOwnWay) {

@@ -60,6 +60,15 @@ class ApiGatewayTest : public ::testing::Test {
     request.body = body;
     return fetch(std::move(request), "/api/v1/logs");
   }
+  // The status of a POST with the Idempotency-Key "k".
+  int post_with_key(const std::string& body) {
+    http::FetchRequest request;
+    request.method = "POST";
+    request.headers.set("Content-Type", "application/json");
+    request.headers.set("Idempotency-Key", "k");
+    request.body = body;
+    return fetch(std::move(request), "/api/v1/logs").status;
+  }
   http::FetchResponse get(const std::string& target) { return fetch({}, target); }
   std::string state(const std::string& name = "log-producer") {
     std::istringstream lines(get("/metrics").body);
