@@ -1,6 +1,5 @@
 #include "pipeline/consumer/dead_letter_entry.hpp"
 
-#include <openssl/evp.h>
 #include <simdjson.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/units.hpp"
+#include "pipeline/event/base64.hpp"
 
 namespace stormlog::pipeline {
 namespace {
@@ -16,20 +16,13 @@ bool is_utf8(const std::string& text) {
   return simdjson::validate_utf8(text.data(), text.size());
 }
 
-std::string base64(const std::string& bytes) {
-  std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');  // OpenSSL ends it with a NUL
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                     reinterpret_cast<const unsigned char*>(bytes.data()),
-                                     static_cast<int>(bytes.size()));
-  out.resize(static_cast<std::size_t>(length));
-  return out;
-}
-
 void put_bytes(nlohmann::ordered_json& json, const std::string& name, const std::string& bytes) {
   if (is_utf8(bytes)) {
     json[name] = bytes;
   } else {
-    json[name + "_base64"] = base64(bytes);
+    std::string text;
+    append_base64(bytes, text);
+    json[name + "_base64"] = text;
   }
 }
 
