@@ -1,6 +1,7 @@
 """What the tests of tokens and TLS share."""
 
 import hashlib
+import json
 import os
 import pathlib
 import subprocess
@@ -60,6 +61,30 @@ def eventually(holds, what):
     while not holds():
         assert time.monotonic() < deadline, what
         time.sleep(0.05)
+
+
+class Observed:
+    """For a test case with `path`, the folder of the program's log, and `fetch`: what the program tells of itself.
+
+    It tells some of it only after the answer is on its way, so a test waits for what it expects.
+    """
+
+    def metric(self, line):
+        return f"\n{line}" in self.fetch("/metrics").body
+
+    def see_metric(self, line):
+        eventually(lambda: self.metric(line), f"/metrics does not show {line}")
+
+    def log(self, **fields):
+        """The whole lines so far in which each of the fields is as given."""
+        whole = (self.path / "log").read_text().rpartition("\n")[0]
+        lines = [json.loads(line) for line in whole.splitlines()]
+        return [line for line in lines if all(line.get(name) == value for name, value in fields.items())]
+
+    def see_log(self, count=1, **fields):
+        """Such lines, once there are so many."""
+        eventually(lambda: len(self.log(**fields)) >= count, f"the log does not have {count} of {fields}")
+        return self.log(**fields)
 
 
 class Traffic:

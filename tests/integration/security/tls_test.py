@@ -1,7 +1,6 @@
 """The gateway over TLS, with and without certificates of its clients, while its own are replaced."""
 
 import http.client
-import json
 import pathlib
 import socket
 import ssl
@@ -12,7 +11,7 @@ import time
 import unittest
 import warnings
 
-from security_support import EVENT, FORMS, Traffic, curl, entry, eventually, replace, token_of
+from security_support import EVENT, FORMS, Observed, Traffic, curl, entry, eventually, replace, token_of
 from ingest_support import free_port, gateway
 
 PROGRAM = sys.argv.pop(1)
@@ -70,7 +69,7 @@ class Certificates(unittest.TestCase):
         replace(self.key, key.read_text())
 
 
-class TlsTest(Certificates):
+class TlsTest(Observed, Certificates):
     def context(self, client=None):
         made = ssl.create_default_context(cafile=self.ca.file)
         if client:
@@ -92,11 +91,8 @@ class TlsTest(Certificates):
     def curl(self, path, **more):
         return curl(self.url + path, *self.curl_options, **more)
 
-    def metric(self, line):
-        return f"\n{line}" in self.curl("/metrics").body
-
-    def log(self):
-        return [json.loads(line) for line in (self.path / "log").read_text().splitlines()]
+    def fetch(self, path):
+        return self.curl(path)
 
     def connect(self, context=None):
         context = context or self.context()
@@ -118,7 +114,7 @@ class TlsTest(Certificates):
         self.assertEqual(len(self.producer.take()), 9000)
         with self.assertRaises(ConnectionError):
             curl(self.url.replace("https", "http") + "/livez")
-        self.assertTrue(self.metric('tls_handshakes_total{result="failed"} 1'))
+        self.see_metric('tls_handshakes_total{result="failed"} 1')
         expiry = next(line for line in self.curl("/metrics").body.splitlines()
                       if line.startswith("tls_certificate_expiry_timestamp_seconds"))
         self.assertAlmostEqual(float(expiry.split()[1]), time.time() + 2 * 86400, delta=3600)
@@ -170,7 +166,7 @@ class TlsTest(Certificates):
     def test_clients_must_show_a_certificate_of_the_ca(self):
         self.start("--tls-client-ca", str(self.ca.file), "--access-log", "all", client=self.client)
         self.assertEqual(self.curl("/api/v1/logs", body=EVENT).status, 202)
-        line = next(line for line in self.log() if line["msg"] == "access" and line["method"] == "POST")
+        line, = self.see_log(msg="access", method="POST")
         self.assertEqual(line["certificate"], "CN=client")
         for client in [None, self.strange_client]:
             context = self.context(client)
@@ -178,7 +174,7 @@ class TlsTest(Certificates):
             with self.assertRaises(OSError), self.connect(context) as connection:
                 connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
                 connection.recv(4096)
-        self.assertTrue(self.metric('tls_handshakes_total{result="failed"} 2'))
+        self.see_metric('tls_handshakes_total{result="failed"} 2')
 
     def test_a_certificate_may_be_optional_and_tokens_still_count(self):
         tokens = self.path / "tokens.yaml"
@@ -213,13 +209,13 @@ class TlsTest(Certificates):
             self.assertEqual(self.subject(), "first")
             # A certificate without its key is no pair: what was there stays.
             replace(self.certificate, self.second[0].read_text())
-            eventually(lambda: self.metric('tls_reloads_total{result="failed"} 1'), "the bad pair is not seen")
+            self.see_metric('tls_reloads_total{result="failed"} 1')
             self.assertEqual(self.subject(), "first")
             replace(self.key, self.second[1].read_text())
             eventually(lambda: self.subject() == "second", "the new pair is not used")
             traffic.go_on()
             replace(self.key, "nonsense")
-            eventually(lambda: self.metric('tls_reloads_total{result="failed"} 2'), "the bad key is not seen")
+            self.see_metric('tls_reloads_total{result="failed"} 2')
             self.assertEqual(self.subject(), "second")
             traffic.go_on()
         self.assertEqual(traffic.failures, [])
@@ -227,8 +223,8 @@ class TlsTest(Certificates):
         self.assertEqual(old.getresponse().status, 200)
         self.assertIs(old.sock, before)
         old.close()
-        self.assertTrue(self.metric('tls_reloads_total{result="ok"} 1'))
-        reasons = [line["reason"] for line in self.log() if line["level"] == "error"]
+        self.see_metric('tls_reloads_total{result="ok"} 1')
+        reasons = [line["reason"] for line in self.see_log(2, level="error")]
         self.assertEqual(len(reasons), 2)
         self.assertIn("does not belong to the certificate", reasons[0])
         self.assertIn(str(self.key), reasons[1])
@@ -241,8 +237,8 @@ class TlsTest(Certificates):
         for client in silent:
             with client:
                 self.assertEqual(client.recv(100), b"")
-        eventually(lambda: self.metric('tls_handshakes_total{result="timeout"} 50'), "they are not counted")
-        self.assertTrue(self.metric("http_connections 1"))
+        self.see_metric('tls_handshakes_total{result="timeout"} 50')
+        self.see_metric("http_connections 1")
 
     def test_a_full_server_closes_without_a_handshake(self):
         self.start("--max-connections", "2")

@@ -8,15 +8,16 @@ import sys
 import tempfile
 import unittest
 
-from security_support import EVENT, FORMS, LOKI, OTLP, Traffic, curl, entry, eventually, replace, token_of
+from security_support import (EVENT, FORMS, LOKI, OTLP, Observed, Traffic, curl, entry, eventually, replace,
+                              token_of)
 from ingest_support import free_port, gateway
 
 PROGRAM = sys.argv.pop(1)
 TOKENS = (entry("reader", "read") + entry("writer", "write") + entry("ops", "admin") +
-          entry("slow", "write", "  rate: 1/s\n  burst: 10\n"))
+          entry("slow", "write", "  rate: 0.1/s\n  burst: 10\n"))
 
 
-class TokensTest(unittest.TestCase):
+class TokensTest(Observed, unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
@@ -31,11 +32,8 @@ class TokensTest(unittest.TestCase):
         self.url, self.producer = running.__enter__()
         self.addCleanup(running.__exit__, None, None, None)
 
-    def log(self):
-        return [json.loads(line) for line in (self.path / "log").read_text().splitlines()]
-
-    def metric(self, line):
-        return f"\n{line}" in curl(self.url + "/metrics").body
+    def fetch(self, path):
+        return curl(self.url + path)
 
     def post(self, token, path="/api/v1/logs", body=EVENT):
         return curl(self.url + path, body=body, token=token)
@@ -59,8 +57,8 @@ class TokensTest(unittest.TestCase):
         self.assertEqual(json.loads(self.post(token_of("ops"), "/v1/logs", OTLP).body)["code"], 7)
         self.assertIn("text/plain", self.post(None, "/loki/api/v1/push", LOKI).fields["content-type"])
         self.assertEqual(len(self.producer.take()), len(FORMS))
-        self.assertTrue(self.metric('ingest_rejected_total{reason="unauthorized"} 9'))
-        self.assertTrue(self.metric('ingest_rejected_total{reason="forbidden"} 4'))
+        self.see_metric('ingest_rejected_total{reason="unauthorized"} 9')
+        self.see_metric('ingest_rejected_total{reason="forbidden"} 4')
 
     def test_a_used_up_quota_is_429_with_the_time_to_wait(self):
         self.start()
@@ -69,10 +67,10 @@ class TokensTest(unittest.TestCase):
         self.assertEqual(late.status, 429)
         self.assertEqual(late.fields["content-type"], "application/problem+json")
         self.assertGreaterEqual(int(late.fields["retry-after"]), 1)
-        self.assertLessEqual(int(late.fields["retry-after"]), 8)
+        self.assertLessEqual(int(late.fields["retry-after"]), 80)
         self.assertEqual(self.post(token_of("slow"), body=f"[{','.join([EVENT] * 11)}]").status, 413)
         self.assertEqual(self.post(token_of("writer"), body=f"[{','.join([EVENT] * 11)}]").status, 202)
-        self.assertTrue(self.metric('ingest_rejected_total{reason="quota"} 1'))
+        self.see_metric('ingest_rejected_total{reason="quota"} 1')
         # What was refused is nowhere.
         self.assertEqual(len(self.producer.take()), 8 + 11)
 
@@ -109,7 +107,7 @@ class TokensTest(unittest.TestCase):
                 answer += piece
         self.assertTrue(answer.startswith(b"HTTP/1.1 401 "), answer)
         self.assertIn(b"\r\nConnection: close\r\n", answer)
-        self.assertTrue(self.metric('ingest_rejected_total{reason="unauthorized"} 1'))
+        self.see_metric('ingest_rejected_total{reason="unauthorized"} 1')
 
     def test_a_changed_file_takes_effect_under_traffic_and_a_bad_one_does_not(self):
         self.start()
@@ -123,11 +121,11 @@ class TokensTest(unittest.TestCase):
             replace(self.file, TOKENS + entry("new", "write"))
             eventually(lambda: self.post(token_of("new")).status == 202, "the new token does not work")
             replace(self.file, TOKENS + "- name: bad\n")
-            eventually(lambda: self.metric('tokens_reloads_total{result="failed"} 1'), "the bad file is not seen")
+            self.see_metric('tokens_reloads_total{result="failed"} 1')
             self.assertEqual(self.post(token_of("new")).status, 202)
             traffic.go_on()
         self.assertEqual(traffic.failures, [])
-        error = next(line for line in self.log() if line["level"] == "error")
+        error, = self.see_log(level="error")
         self.assertIn(f"{self.file}:15", error["reason"])
         replace(self.file, entry("reader", "read"))
         eventually(lambda: self.post(token_of("writer")).status == 401, "the old token still works")
@@ -157,10 +155,10 @@ class TokensTest(unittest.TestCase):
         self.assertEqual(curl(url, body='{"action":"reset"}', token=token_of("reader")).status, 403)
         self.assertEqual(curl(self.url + "/admin/dlq/replay", body="{}", token=token_of("ops")).status, 200)
         self.assertEqual(self.post("slt_unknown-token").status, 401)
-        audits = [line for line in self.log() if line["msg"] == "audit"]
+        audits = self.see_log(3, msg="audit")
         self.assertEqual([(line["token"], line["result"]) for line in audits],
                          [("ops", "closed"), ("reader", "refused"), ("ops", "200")])
-        access = [line["token"] for line in self.log() if line["msg"] == "access" and line["method"] == "POST"]
+        access = [line["token"] for line in self.see_log(4, msg="access", method="POST")]
         self.assertEqual(access, ["ops", "reader", "ops", ""])
         text = (self.path / "log").read_text()
         self.assertNotIn("the-token-of", text)
