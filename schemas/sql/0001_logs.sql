@@ -24,9 +24,11 @@ CREATE TABLE logs (
   stored_at       timestamptz NOT NULL DEFAULT now()
 );
 
--- Newest first, of all services and of one; id makes the order of equal times total for cursors.
-CREATE INDEX logs_newest ON logs (ts_ns DESC, id DESC);
-CREATE INDEX logs_service_newest ON logs (service, ts_ns DESC, id DESC);
+-- Newest first, of all services and of one; id makes the order of equal times total for cursors. They
+-- ascend and are read backward: what is new is appended on the right, where PostgreSQL finds its place
+-- without a search and fills the pages.
+CREATE INDEX logs_newest ON logs (ts_ns, id);
+CREATE INDEX logs_service_newest ON logs (service, ts_ns, id);
 
 -- Written in the transaction that writes the rows, WHERE next_offset is what the writer expects:
 -- a consumer that lost its partition without knowing it changes nothing.

@@ -51,8 +51,8 @@ ALTER TABLE logs ATTACH PARTITION logs_untimed FOR VALUES FROM (MINVALUE) TO ('1
 ALTER TABLE logs_untimed DROP CONSTRAINT logs_untimed_only;
 
 -- Those of logs_untimed are taken, not built again.
-CREATE INDEX logs_newest ON logs (ts_ns DESC, id DESC);
-CREATE INDEX logs_service_newest ON logs (service, ts_ns DESC, id DESC);
+CREATE INDEX logs_newest ON logs (ts_ns, id);
+CREATE INDEX logs_service_newest ON logs (service, ts_ns, id);
 CREATE INDEX logs_trace ON logs USING hash (trace_id) WHERE trace_id IS NOT NULL;
 CREATE INDEX logs_position ON logs (kafka_partition, kafka_offset);
 

@@ -77,7 +77,6 @@ class ConservationOfTheIngest : public testing::Test {
   }
   void start() {
     member.reset();
-    world.store.start_anew();
     member = std::make_unique<Member>(world, 0);
     member->core().assigned({0});
   }

@@ -51,11 +51,15 @@ void add_log_consumer_options(OptionTable& options, LogConsumerConfig& config) {
       .secret = true;
   options.add("redis-timeout", &config.redis_timeout, {milliseconds(10), milliseconds(60'000)},
               "Limit on connecting to Redis and on each of its answers.");
-  options.add("batch-rows", &config.batch_rows, {1, 100'000},
-              "A flush is due when a partition has so many. Raising it makes fewer, longer "
-              "transactions.");
+  options.add(
+      "batch-rows", &config.batch_rows, {1, 100'000},
+      "A flush is due when there are so many for each of --writers. Raising it makes fewer, "
+      "longer transactions.");
   options.add_bytes("batch-bytes", &config.batch_bytes, {1'024, 256ULL << 20},
-                    "A flush is due when a partition has so much.");
+                    "A flush is due when there is so much for each of --writers.");
+  options.add("writers", &config.writers, {1, 16},
+              "Connections to PostgreSQL that store at the same time, each the batches of "
+              "partitions of its own.");
   options.add("batch-linger", &config.batch.linger, {milliseconds(0), milliseconds(60'000)},
               "A flush is due when a record has waited for this long.");
   options.add("cache-ttl", &config.cache_ttl, {milliseconds(100), hours(24)},

@@ -4,7 +4,9 @@
 
 namespace stormlog::pipeline {
 
-ThreadFlushRunner::ThreadFlushRunner() : thread_([this] { run(); }) {}
+ThreadFlushRunner::ThreadFlushRunner(std::size_t threads) {
+  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+}
 
 ThreadFlushRunner::~ThreadFlushRunner() {
   {
@@ -12,39 +14,40 @@ ThreadFlushRunner::~ThreadFlushRunner() {
     stop_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  for (std::thread& thread : threads_) thread.join();
 }
 
 void ThreadFlushRunner::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return work_ || stop_; });
-    if (!work_) return;
-    const auto& work = work_;  // stays: done() is told by its absence
+    changed_.wait(lock, [this] { return !waiting_.empty() || stop_; });
+    if (waiting_.empty()) return;
+    const Part part = std::move(waiting_.back());
+    waiting_.pop_back();
     lock.unlock();
-    work();
+    part();
     lock.lock();
-    work_ = nullptr;
-    changed_.notify_all();
+    if (--unfinished_ == 0) changed_.notify_all();
   }
 }
 
-void ThreadFlushRunner::start(std::function<void()> work) {
+void ThreadFlushRunner::start(std::vector<Part> parts) {
   {
     const std::lock_guard lock(mutex_);
-    work_ = std::move(work);
+    unfinished_ = parts.size();
+    waiting_ = std::move(parts);
   }
   changed_.notify_all();
 }
 
 bool ThreadFlushRunner::done() {
   const std::lock_guard lock(mutex_);
-  return !work_;
+  return unfinished_ == 0;
 }
 
 void ThreadFlushRunner::wait() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return !work_; });
+  changed_.wait(lock, [this] { return unfinished_ == 0; });
 }
 
 }  // namespace stormlog::pipeline

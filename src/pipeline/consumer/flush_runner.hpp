@@ -4,10 +4,11 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 namespace stormlog::pipeline {
 
-// Where a flush runs: one at a time.
+// Where the parts of a flush run: one flush at a time.
 //
 // Threads: start(), done() and wait() from one thread; what the work wrote is seen after either
 //          said that it is done.
@@ -15,31 +16,36 @@ class FlushRunner {
  public:
   virtual ~FlushRunner() = default;
 
+  using Part = std::function<void()>;
+
   // Nothing may be running.
-  virtual void start(std::function<void()> work) = 0;
+  virtual void start(std::vector<Part> parts) = 0;
   virtual bool done() = 0;  // also when nothing was started
   virtual void wait() = 0;
 };
 
-// At once, in start().
+// At once, one part after another, in start().
 class InlineFlushRunner final : public FlushRunner {
  public:
-  void start(std::function<void()> work) override { work(); }
+  void start(std::vector<Part> parts) override {
+    for (const Part& part : parts) part();
+  }
   bool done() override { return true; }
   void wait() override {}
 };
 
-// On a thread of its own: its caller parses the next records while the database stores these.
+// On threads of its own: its caller parses the next records while the database stores these. Parts
+// beyond the number of threads wait for one.
 //
 // Lifetime: the destructor waits for what is running.
 class ThreadFlushRunner final : public FlushRunner {
  public:
-  ThreadFlushRunner();
+  explicit ThreadFlushRunner(std::size_t threads);
   ~ThreadFlushRunner() override;
   ThreadFlushRunner(const ThreadFlushRunner&) = delete;
   ThreadFlushRunner& operator=(const ThreadFlushRunner&) = delete;
 
-  void start(std::function<void()> work) override;
+  void start(std::vector<Part> parts) override;
   bool done() override;
   void wait() override;
 
@@ -48,9 +54,10 @@ class ThreadFlushRunner final : public FlushRunner {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::function<void()> work_;  // empty: nothing to do
+  std::vector<Part> waiting_;
+  std::size_t unfinished_ = 0;  // waiting or running
   bool stop_ = false;
-  std::thread thread_;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace stormlog::pipeline

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 
 #include "pipeline/consumer/ingest_test_support.hpp"
@@ -14,12 +15,12 @@ using test::Member;
 using test::World;
 
 TEST(ThreadFlushRunner, DoesOneAfterAnother) {
-  ThreadFlushRunner runner;
+  ThreadFlushRunner runner(1);
   EXPECT_TRUE(runner.done());
   runner.wait();
   int sum = 0;
   for (int i = 1; i <= 100; ++i) {
-    runner.start([&sum, i] { sum += i; });
+    runner.start({[&sum, i] { sum += i; }});
     runner.wait();
     ASSERT_TRUE(runner.done());
   }
@@ -27,20 +28,32 @@ TEST(ThreadFlushRunner, DoesOneAfterAnother) {
 }
 
 TEST(ThreadFlushRunner, IsNotDoneBeforeItsWorkIs) {
-  ThreadFlushRunner runner;
+  ThreadFlushRunner runner(2);
   std::promise<void> go;
-  runner.start([&go] { go.get_future().wait(); });
+  std::promise<void> other;
+  runner.start({[&go] { go.get_future().wait(); }, [&other] { other.set_value(); }});
+  other.get_future().wait();  // on the other thread
   EXPECT_FALSE(runner.done());
   go.set_value();
   runner.wait();
   EXPECT_TRUE(runner.done());
 }
 
+TEST(ThreadFlushRunner, PartsMayOutnumberItsThreads) {
+  ThreadFlushRunner runner(2);
+  std::atomic<int> sum = 0;
+  std::vector<FlushRunner::Part> parts;
+  for (int i = 1; i <= 10; ++i) parts.emplace_back([&sum, i] { sum += i; });
+  runner.start(std::move(parts));
+  runner.wait();
+  EXPECT_EQ(sum, 55);
+}
+
 TEST(ThreadFlushRunner, ItsEndWaitsForWhatIsRunning) {
   bool ran = false;
   {
-    ThreadFlushRunner runner;
-    runner.start([&ran] { ran = true; });
+    ThreadFlushRunner runner(2);
+    runner.start({[&ran] { ran = true; }});
   }
   EXPECT_TRUE(ran);
 }

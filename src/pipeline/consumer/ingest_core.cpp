@@ -25,14 +25,15 @@ std::chrono::milliseconds until(MonotonicTime then, MonotonicTime now) {
 
 }  // namespace
 
-IngestCore::IngestCore(IngestCoreConfig config, LogStore& store, SpillLog& spill_log,
+IngestCore::IngestCore(IngestCoreConfig config, std::vector<LogStore*> stores, SpillLog& spill_log,
                        std::uint64_t spill_bytes,
                        std::shared_ptr<resilience::CircuitBreaker> store_breaker,
                        std::shared_ptr<resilience::CircuitBreaker> spill_breaker,
                        const ConsumerMetrics& metrics, const Clock& clock, Hooks hooks,
                        std::unique_ptr<FlushRunner> runner)
     : config_(config),
-      store_(store),
+      stores_(std::move(stores)),
+      store_(*stores_.front()),
       spiller_(spill_log, spill_bytes, std::move(spill_breaker), metrics, clock),
       breaker_(std::move(store_breaker)),
       metrics_(metrics),
@@ -56,7 +57,7 @@ void IngestCore::assigned(const std::vector<int>& partitions) {
   metrics_.rebalances.add();
   log::info("partitions assigned", {{"count", partitions.size()}});
   intake_.assign(partitions);
-  store_.forget(partitions);
+  for (const int partition : partitions) known_.erase(partition);
   ++assignment_;
   retry_at_ = {};
   spill_at_ = {};
@@ -192,15 +193,20 @@ void IngestCore::flush() {
 
 void IngestCore::begin_store(std::vector<PartitionBatch> batches, resilience::Permit permit) {
   settle();
-  known_ = store_.known();
   under_way_ = std::make_unique<UnderWay>();
-  under_way_->batches = std::move(batches);
   under_way_->permit = std::move(permit);
-  runner_->start([this, its = under_way_.get()] {
-    const MonotonicTime begin = clock_.now();
-    its->outcome = write_batches(store_, std::move(its->batches));
-    its->duration = clock_.now() - begin;
-  });
+  under_way_->shares = share_out(std::move(batches), stores_.size(), config_.share_rows);
+  under_way_->outcomes.resize(under_way_->shares.size());
+  under_way_->durations.resize(under_way_->shares.size());
+  std::vector<FlushRunner::Part> parts;
+  for (std::size_t i = 0; i < under_way_->shares.size(); ++i) {
+    parts.push_back([this, i, its = under_way_.get()] {
+      const MonotonicTime begin = clock_.now();
+      its->outcomes[i] = write_batches(*stores_[i], std::move(its->shares[i]));
+      its->durations[i] = clock_.now() - begin;
+    });
+  }
+  runner_->start(std::move(parts));
 }
 
 std::int64_t IngestCore::settle() {
@@ -208,22 +214,24 @@ std::int64_t IngestCore::settle() {
   runner_->wait();
   // Taken first: what follows may come back here.
   const auto done = std::move(under_way_);
-  FlushOutcome& outcome = done->outcome;
+  FlushOutcome outcome = merge(std::move(done->outcomes));
+  const Nanoseconds duration = *std::max_element(done->durations.begin(), done->durations.end());
   if (outcome.failure) {
-    done->permit.failure(done->duration);
+    done->permit.failure(duration);
   } else {
-    done->permit.success(done->duration);
+    done->permit.success(duration);
   }
-  record(outcome, done->duration);
+  record(outcome, duration);
   act_on(outcome);
   return outcome.inserted + outcome.duplicates + outcome.dead;
 }
 
 void IngestCore::act_on(FlushOutcome& outcome) {
-  for (const auto& [partition, next] : outcome.stored) {
-    intake_.stored(partition, next);
+  learn(outcome.stored);
+  for (const auto& [partition, position] : outcome.stored) {
+    intake_.stored(partition, position.next);
     // What is drained Kafka was told when it was spilled.
-    if (intake_.lane(partition) == Lane::store) hints_[partition] = next;
+    if (intake_.lane(partition) == Lane::store) hints_[partition] = position.next;
   }
   for (const LogRow& row : outcome.rows) {
     if (!last_stored_produced_ || row.produced > *last_stored_produced_) {
@@ -295,8 +303,7 @@ void IngestCore::publish() {
 
 std::map<int, PartitionAccount> IngestCore::accounts() const {
   std::map<int, PartitionAccount> all;
-  const std::map<int, StoredPosition> known = under_way_ ? known_ : store_.known();
-  for (const auto& [partition, stored] : known) {
+  for (const auto& [partition, stored] : known_) {
     if (!intake_.positions().contains(partition)) continue;
     const Lane lane = intake_.lane(partition);
     PartitionAccount account{stored, stored.next, 0};

@@ -26,6 +26,7 @@ enum class IngestMode { normal, cache_only, paused, draining };
 struct IngestCoreConfig {
   Intake::Limits batch;
   std::int64_t drain_rate = 50'000;  // records per second
+  std::size_t share_rows = 1'000;    // a flush of fewer is one transaction
 };
 
 // The way of the records from Kafka to the store, and around it through Redis while it is away:
@@ -44,11 +45,12 @@ struct IngestCoreConfig {
 //   half open:          reading the offsets back is the trial call; it writes, too
 //   closed again:       stream → one transaction → trim, until the stream is empty; then Kafka
 //
-// Under load a transaction is under way while the next records are read and parsed. What it brings
-// is looked at before anything else is asked of the store, decided about a partition, or given
-// back: settle().
+// Under load a flush is under way while the next records are read and parsed, and its partitions
+// are shared out to several stores: a transaction each, at the same time. What it brings is looked
+// at before anything else is asked of a store, decided about a partition, or given back: settle().
 //
-// Threads:  caller synchronises; the store is used on the runner's thread, by nobody else then.
+// Threads:  caller synchronises; a store is used on one of the runner's threads, by nobody else
+//           then.
 // Blocking: step() for a poll (50 ms), and as long as the store, Redis and Kafka take to answer.
 // Lifetime: what it is given must outlive it.
 class IngestCore {
@@ -60,7 +62,8 @@ class IngestCore {
     std::function<void()> on_positions;                     // positions() changed
   };
 
-  IngestCore(IngestCoreConfig config, LogStore& store, SpillLog& spill_log,
+  // `stores`: at least one; all of them write to the same tables.
+  IngestCore(IngestCoreConfig config, std::vector<LogStore*> stores, SpillLog& spill_log,
              std::uint64_t spill_bytes, std::shared_ptr<resilience::CircuitBreaker> store_breaker,
              std::shared_ptr<resilience::CircuitBreaker> spill_breaker,
              const ConsumerMetrics& metrics, const Clock& clock, Hooks hooks,
@@ -91,7 +94,7 @@ class IngestCore {
   void take(const SourceRecord& record);
   void handle_error(const Error& error);
   void flush();
-  // Begins a transaction, once the one before it is settled.
+  // Begins a flush, once the one before it is settled.
   void begin_store(std::vector<PartitionBatch> batches, resilience::Permit permit);
   // Waits for it, where there is one, and acts on what it brought. Tells how many records are done
   // with.
@@ -109,6 +112,7 @@ class IngestCore {
   void come_back();
   void try_breaker();
   std::optional<std::map<int, std::int64_t>> ask_store(const std::vector<int>& partitions);
+  void learn(const StoredPositions& positions);
   Result<void> position_from(const std::map<int, std::int64_t>& stored);
   Result<std::map<int, std::optional<Backlog>>> find_backlogs(
       const std::map<int, std::int64_t>& stored);
@@ -125,7 +129,8 @@ class IngestCore {
   void tidy();
 
   IngestCoreConfig config_;
-  LogStore& store_;
+  std::vector<LogStore*> stores_;
+  LogStore& store_;  // the first: it is asked where to go on
   Spiller spiller_;
   std::shared_ptr<resilience::CircuitBreaker> breaker_;
   const ConsumerMetrics& metrics_;
@@ -133,15 +138,15 @@ class IngestCore {
   Hooks hooks_;
 
   struct UnderWay {
-    std::vector<PartitionBatch> batches;
+    std::vector<std::vector<PartitionBatch>> shares;
+    std::vector<FlushOutcome> outcomes;  // of each share
+    std::vector<Nanoseconds> durations;
     resilience::Permit permit;
-    FlushOutcome outcome;
-    Nanoseconds duration{};
   };
 
   Intake intake_;
   std::unique_ptr<UnderWay> under_way_;
-  std::map<int, StoredPosition> known_;  // by the store, before what is under way
+  StoredPositions known_;                // what was last learned of the assigned partitions
   std::unique_ptr<FlushRunner> runner_;  // after what it works on: it ends first
   RecordSource* source_ = nullptr;
   bool broken_ = false;

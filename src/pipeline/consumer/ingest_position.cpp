@@ -81,7 +81,7 @@ std::optional<std::map<int, std::int64_t>> IngestCore::ask_store(
     const std::vector<int>& partitions) {
   resilience::Permit permit = breaker_->acquire();
   if (!permit) return std::nullopt;
-  Result<std::map<int, std::int64_t>> stored = store_.offsets(partitions);
+  const Result<StoredPositions> stored = store_.positions(partitions);
   if (!stored) {
     permit.failure();
     if (warn_now("position:" + stored.error().code)) {
@@ -93,7 +93,14 @@ std::optional<std::map<int, std::int64_t>> IngestCore::ask_store(
     return std::nullopt;
   }
   permit.success();
-  return std::move(*stored);
+  learn(*stored);
+  std::map<int, std::int64_t> next;
+  for (const auto& [partition, position] : *stored) next[partition] = position.next;
+  return next;
+}
+
+void IngestCore::learn(const StoredPositions& positions) {
+  for (const auto& [partition, position] : positions) known_[partition] = position;
 }
 
 Result<void> IngestCore::position_from(const std::map<int, std::int64_t>& stored) {
@@ -165,9 +172,9 @@ Result<void> IngestCore::start_from(std::map<int, std::int64_t> stored,
     }
     // Where nothing was ever stored what Kafka has deleted was never ours to count.
     if (start.reset || (next == 0 && start.read_from > 0)) {
-      if (Result<void> done = store_.reset_offset(partition, next, start.read_from); !done) {
-        return done;
-      }
+      const auto done = store_.reset_offset(partition, next, start.read_from);
+      if (!done) return done.error();
+      learn(*done);
       if (start.reset) metrics_.offset_resets.add();
       next = start.read_from;
     }

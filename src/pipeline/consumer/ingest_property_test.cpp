@@ -52,10 +52,9 @@ class Program {
 
   void restart(int m) {
     members_[m].reset();
-    members_[m] =
-        runners_.below(2) == 0
-            ? std::make_unique<Member>(world_, m)
-            : std::make_unique<Member>(world_, m, std::make_unique<test::LateFlushRunner>());
+    std::unique_ptr<FlushRunner> runner = std::make_unique<InlineFlushRunner>();
+    if (runners_.below(2) == 0) runner = std::make_unique<test::LateFlushRunner>();
+    members_[m] = std::make_unique<Member>(world_, m, std::move(runner), 1 + runners_.below(3));
     believes_[m] = owned(m);
     if (!believes_[m].empty()) members_[m]->core().assigned(believes_[m]);
   }

@@ -147,29 +147,23 @@ class FakeStore final : public LogStore {
  public:
   explicit FakeStore(Fuse& fuse) : fuse_(fuse) {}
 
-  Result<std::map<int, std::int64_t>> offsets(const std::vector<int>& partitions) override {
+  Result<StoredPositions> positions(const std::vector<int>& partitions) override {
     fuse_.tick();
     ++asked;
     if (down) return gone();
-    std::map<int, std::int64_t> found;
+    StoredPositions found;
     for (const int partition : partitions) {
-      found[partition] = next[partition];
-      known_[partition] = {next[partition], tally[partition]};
+      found[partition] = {next[partition], tally[partition]};
     }
     return found;
   }
-  std::map<int, StoredPosition> known() const override { return known_; }
-  void forget(const std::vector<int>& partitions) override {
-    for (const int partition : partitions) known_.erase(partition);
-  }
   bool ready() override { return !connecting; }
-  Result<void> reset_offset(int partition, std::int64_t from, std::int64_t to) override {
+  Result<StoredPositions> reset_offset(int partition, std::int64_t from, std::int64_t to) override {
     if (down) return gone();
-    if (next[partition] != from) return {};
+    if (next[partition] != from) return StoredPositions{};
     next[partition] = to;
     tally[partition].start += to - from;
-    known_[partition] = {to, tally[partition]};
-    return {};
+    return StoredPositions{{partition, {to, tally[partition]}}};
   }
   Result<Written> write(std::span<const PartitionBatch> batches) override {
     fuse_.tick();
@@ -199,12 +193,10 @@ class FakeStore final : public LogStore {
       return gone();
     }
     for (const PartitionBatch& batch : batches) {
-      known_[batch.partition] = {batch.next, tally[batch.partition]};
+      written.moved[batch.partition] = {batch.next, tally[batch.partition]};
     }
     return written;
   }
-  // A process that starts knows nothing.
-  void start_anew() { known_.clear(); }
 
   bool down = false;
   bool connecting = false;  // and no answer yet
@@ -217,7 +209,6 @@ class FakeStore final : public LogStore {
  private:
   static Error gone() { return postgres::make_error("gone", "57P01"); }
   Fuse& fuse_;
-  std::map<int, StoredPosition> known_;
 };
 
 class FakeSpillLog final : public SpillLog {
@@ -323,37 +314,39 @@ struct World {
   FakeStore store{fuse};
   FakeSpillLog spill{fuse};
   std::uint64_t spill_bytes = 1'000'000;
-  IngestCoreConfig config{{.max_rows = 10, .max_bytes = 100'000}, 50'000};
+  IngestCoreConfig config{{.max_rows = 10, .max_bytes = 100'000}, 50'000, 4};
 };
 
 // Work is done when somebody waits for it, or has asked three times; what nobody asks for never is.
 class LateFlushRunner final : public FlushRunner {
  public:
-  void start(std::function<void()> work) override {
-    work_ = std::move(work);
+  void start(std::vector<Part> parts) override {
+    parts_ = std::move(parts);
     asked_ = 0;
   }
   bool done() override {
-    if (work_ && ++asked_ == 3) wait();
-    return !work_;
+    if (!parts_.empty() && ++asked_ == 3) wait();
+    return parts_.empty();
   }
   void wait() override {
-    if (const auto work = std::exchange(work_, nullptr)) work();
+    for (const Part& part : std::exchange(parts_, {})) part();
   }
 
  private:
-  std::function<void()> work_;
+  std::vector<Part> parts_;
   int asked_ = 0;
 };
 
 class Member {
  public:
   Member(World& world, int number,
-         std::unique_ptr<FlushRunner> runner = std::make_unique<InlineFlushRunner>())
+         std::unique_ptr<FlushRunner> runner = std::make_unique<InlineFlushRunner>(),
+         std::size_t writers = 1)
       : world_(world),
         source_(world.kafka, world.clock, world.fuse, number),
-        core_(world.config, world.store, world.spill, world.spill_bytes, breaker, redis_breaker,
-              metrics_, world.clock, {}, std::move(runner)) {
+        core_(world.config, std::vector<LogStore*>(writers, &world.store), world.spill,
+              world.spill_bytes, breaker, redis_breaker, metrics_, world.clock, {},
+              std::move(runner)) {
     core_.attach(&source_);
   }
 

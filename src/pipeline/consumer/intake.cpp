@@ -6,17 +6,26 @@
 namespace stormlog::pipeline {
 
 void Intake::assign(const std::vector<int>& partitions) {
-  for (const int partition : partitions) partitions_[partition] = Partition{};
+  for (const int partition : partitions) {
+    drop(partitions_[partition].batch);
+    partitions_[partition] = Partition{};
+  }
 }
 
 void Intake::revoke(const std::vector<int>& partitions) {
-  for (const int partition : partitions) partitions_.erase(partition);
+  for (const int partition : partitions) {
+    const auto found = partitions_.find(partition);
+    if (found == partitions_.end()) continue;
+    drop(found->second.batch);
+    partitions_.erase(found);
+  }
 }
 
 Intake::Partition* Intake::place(int partition, Lane lane, std::int64_t base,
                                  std::int64_t expected) {
   const auto found = partitions_.find(partition);
   if (found == partitions_.end()) return nullptr;
+  drop(found->second.batch);
   const std::optional<std::int64_t> stored = found->second.stored;
   found->second = Partition{};
   found->second.lane = lane;
@@ -45,7 +54,6 @@ void Intake::unposition(int partition) {
 void Intake::unposition_all() {
   for (const int partition : assigned()) unposition(partition);
   first_at_.reset();
-  full_ = false;
 }
 
 std::vector<int> Intake::assigned() const {
@@ -91,40 +99,31 @@ std::int64_t Intake::expected(int partition) const {
   return found->second.expected;
 }
 
-void Intake::touch(Partition& partition, std::int64_t offset, MonotonicTime now) {
-  partition.expected = offset + 1;
+void Intake::add_to(Partition& partition, auto&& record, MonotonicTime now) {
+  partition.expected = record.offset + 1;
   if (!first_at_) first_at_ = now;
-  if (partition.batch.rows.size() + partition.batch.dead.size() >= limits_.max_rows ||
-      partition.batch.bytes >= limits_.max_bytes) {
-    full_ = true;
-  }
+  const std::size_t before = partition.batch.bytes;
+  partition.batch.add(std::move(record));
+  ++buffered_;
+  bytes_ += partition.batch.bytes - before;
+}
+
+void Intake::drop(const PartitionBatch& batch) {
+  buffered_ -= batch.rows.size() + batch.dead.size();
+  bytes_ -= batch.bytes;
 }
 
 void Intake::add(LogRow&& row, MonotonicTime now) {
-  Partition& partition = partitions_.at(row.partition);
-  const std::int64_t offset = row.offset;
-  partition.batch.add(std::move(row));
-  touch(partition, offset, now);
+  add_to(partitions_.at(row.partition), std::move(row), now);
 }
 
 void Intake::add(DeadLetter&& letter, MonotonicTime now) {
-  Partition& partition = partitions_.at(letter.partition);
-  const std::int64_t offset = letter.offset;
-  partition.batch.add(std::move(letter));
-  touch(partition, offset, now);
+  add_to(partitions_.at(letter.partition), std::move(letter), now);
 }
 
 std::optional<MonotonicTime> Intake::due() const {
   if (!first_at_) return std::nullopt;
-  return full_ ? *first_at_ : *first_at_ + limits_.linger;
-}
-
-std::size_t Intake::buffered() const {
-  std::size_t count = 0;
-  for (const auto& [number, partition] : partitions_) {
-    count += partition.batch.rows.size() + partition.batch.dead.size();
-  }
-  return count;
+  return full() ? *first_at_ : *first_at_ + limits_.linger;
 }
 
 std::vector<PartitionBatch> Intake::take() {
@@ -139,7 +138,8 @@ std::vector<PartitionBatch> Intake::take() {
     batches.push_back(std::move(batch));
   }
   first_at_.reset();
-  full_ = false;
+  buffered_ = 0;
+  bytes_ = 0;
   return batches;
 }
 

@@ -30,8 +30,8 @@ enum class Lane {
 class Intake {
  public:
   struct Limits {
-    std::size_t max_rows = 2'000;  // of one partition
-    std::size_t max_bytes = 4 * 1024 * 1024;
+    std::size_t max_rows = 4'000;  // of all partitions together
+    std::size_t max_bytes = 8 * 1024 * 1024;
     std::chrono::milliseconds linger{20};  // of the oldest record
   };
 
@@ -69,8 +69,8 @@ class Intake {
 
   // When the next flush is due; empty when nothing is buffered. In the past once a limit is met.
   std::optional<MonotonicTime> due() const;
-  std::size_t buffered() const;
-  bool full() const { return full_; }  // a limit is met
+  std::size_t buffered() const { return buffered_; }  // records
+  bool full() const { return buffered_ >= limits_.max_rows || bytes_ >= limits_.max_bytes; }
 
   // All that is buffered, for one transaction or one append.
   std::vector<PartitionBatch> take();
@@ -98,12 +98,14 @@ class Intake {
     PartitionBatch batch;
   };
   Partition* place(int partition, Lane lane, std::int64_t base, std::int64_t expected);
-  void touch(Partition& partition, std::int64_t offset, MonotonicTime now);
+  void add_to(Partition& partition, auto&& record, MonotonicTime now);
+  void drop(const PartitionBatch& batch);
 
   Limits limits_;
   std::map<int, Partition> partitions_;
   std::optional<MonotonicTime> first_at_;
-  bool full_ = false;
+  std::size_t buffered_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 // The first record in Redis that is not stored. `after`: Kafka has none between it and this one.

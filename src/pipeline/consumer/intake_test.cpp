@@ -71,6 +71,25 @@ TEST_F(IntakeTest, IsDueByCountByBytesOrByTime) {
   EXPECT_LE(intake.due(), clock.now());
 }
 
+TEST_F(IntakeTest, CountsAllPartitionsTogetherAndNotWhatIsDropped) {
+  intake.position(1, 0, 0);
+  take(100);
+  take(101);
+  ASSERT_EQ(intake.offer(1, 0), Verdict::take);
+  intake.add(row(1, 0), clock.now());
+  EXPECT_TRUE(intake.full());
+  intake.unposition(1);
+  EXPECT_EQ(intake.buffered(), 2U);
+  EXPECT_FALSE(intake.full());
+  intake.revoke({0});
+  EXPECT_EQ(intake.buffered(), 0U);
+  intake.assign({0});
+  intake.position(0, 100, 100);
+  take(100);
+  intake.assign({0});
+  EXPECT_EQ(intake.buffered(), 0U);
+}
+
 TEST_F(IntakeTest, LeavesOutWhatItHasAlready) {
   take(100);
   EXPECT_EQ(intake.offer(0, 100), Verdict::repeated);

@@ -68,8 +68,7 @@ struct LogConsumer::Impl {
         read_breaker(make_breaker("postgresql-read", config, clock)),
         redis_breaker(make_breaker("redis", config, clock)),
         redis(std::move(redis_url)),
-        store({connect_options(config, "ingest", config.postgres_timeout), config.kafka.group,
-               config.kafka.topic, config.partitions, &clock}),
+        stores(make_stores(clock)),
         keeper(connect_options(config, "partitions", config.postgres_timeout), config.partitions,
                postgres_breaker, service.metrics(), clock),
         cache({redis, redis_options(), config.cache_ttl, config.cache_bytes}, redis_breaker,
@@ -92,8 +91,9 @@ struct LogConsumer::Impl {
         dlq_admin(config.kafka.topic, admin_pool, letter_sender, redis_breaker, metrics, clock),
         lag(board, service.metrics(), clock),
         spill(redis, redis_options(), config.kafka.topic),
-        core({config.batch, config.drain_rate}, store, spill, config.spill_bytes, postgres_breaker,
-             redis_breaker, metrics, clock, hooks(), std::make_unique<ThreadFlushRunner>()),
+        core({config.batch, config.drain_rate}, pointers_to_stores(), spill, config.spill_bytes,
+             postgres_breaker, redis_breaker, metrics, clock, hooks(),
+             std::make_unique<ThreadFlushRunner>(stores.size())),
         ingest(config.kafka, core, board, metrics, clock) {
     for (const auto& breaker : {postgres_breaker, read_breaker, redis_breaker}) {
       registry.add(breaker);
@@ -110,6 +110,21 @@ struct LogConsumer::Impl {
 
   redis::ConnectOptions redis_options() const {
     return {config.redis_timeout, config.redis_timeout};
+  }
+
+  std::vector<std::unique_ptr<PostgresStore>> make_stores(const Clock& clock) const {
+    std::vector<std::unique_ptr<PostgresStore>> made;
+    for (std::int64_t i = 0; i < config.writers; ++i) {
+      made.push_back(std::make_unique<PostgresStore>(
+          PostgresStoreConfig{connect_options(config, "ingest", config.postgres_timeout),
+                              config.kafka.group, config.kafka.topic, config.partitions, &clock}));
+    }
+    return made;
+  }
+  std::vector<LogStore*> pointers_to_stores() const {
+    std::vector<LogStore*> all;
+    for (const auto& store : stores) all.push_back(store.get());
+    return all;
   }
 
   kafka::ProducerConfig replay_producer() const {
@@ -158,7 +173,7 @@ struct LogConsumer::Impl {
   std::shared_ptr<resilience::CircuitBreaker> redis_breaker;
   redis::Url redis;
   PositionBoard board;
-  PostgresStore store;
+  std::vector<std::unique_ptr<PostgresStore>> stores;
   PartitionKeeper keeper;
   CacheWriter cache;
   DlqRelay dlq;
@@ -183,8 +198,9 @@ Result<std::unique_ptr<LogConsumer>> LogConsumer::create(LogConsumerConfig confi
   if (!redis) return redis.error().in("--redis");
   config.partitions.ahead = static_cast<int>(config.partitions_ahead);
   if (Result<void> good = config.partitions.check(); !good) return good.error();
-  config.batch.max_rows = static_cast<std::size_t>(config.batch_rows);
-  config.batch.max_bytes = static_cast<std::size_t>(config.batch_bytes);
+  const auto writers = static_cast<std::size_t>(config.writers);
+  config.batch.max_rows = static_cast<std::size_t>(config.batch_rows) * writers;
+  config.batch.max_bytes = static_cast<std::size_t>(config.batch_bytes) * writers;
   config.kafka.heartbeat = config.kafka.session_timeout / 6;
   if (config.instance_id == "auto") {
     config.kafka.instance_id = config.kafka.client_id + "-" + host_and_port(config.service.listen);

@@ -29,6 +29,7 @@ struct LogConsumerConfig {
   Intake::Limits batch;
   std::int64_t batch_rows = 2'000;
   std::uint64_t batch_bytes = 4 * 1024 * 1024;
+  std::int64_t writers = 2;
   std::chrono::milliseconds postgres_connect_timeout{2'000};
   std::chrono::milliseconds postgres_timeout{5'000};
   std::chrono::milliseconds redis_timeout{500};

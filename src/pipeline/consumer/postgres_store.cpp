@@ -37,6 +37,7 @@ constexpr const char* kInsertDead =
 constexpr std::size_t kMaxId = 64;
 constexpr std::size_t kMaxTraceHeader = 512;
 constexpr const char* kUniqueViolation = "23505";
+constexpr const char* kDeadlock = "40P01";
 constexpr const char* kCheckViolation = "23514";
 constexpr int kInsertsAfterDuplicate = 20;
 constexpr std::chrono::seconds kRetryPartition{10};
@@ -44,8 +45,8 @@ constexpr int kShortAttempts = 2;
 constexpr std::chrono::milliseconds kShortAttempt{500};
 
 // partition, next_offset, start_offset, stored, duplicates, dead_letters, no_record
-std::map<int, StoredPosition> read_positions(const postgres::Rows& rows) {
-  std::map<int, StoredPosition> found;
+StoredPositions read_positions(const postgres::Rows& rows) {
+  StoredPositions found;
   for (int i = 0; i < rows.size(); ++i) {
     const auto number = [&](int column) { return rows.integer(i, column); };
     found[static_cast<int>(number(0))] = {number(1),
@@ -154,7 +155,7 @@ std::vector<StrangeRow> PostgresStore::place(std::span<const PartitionBatch> bat
   return strange;
 }
 
-Result<std::map<int, std::int64_t>> PostgresStore::offsets(const std::vector<int>& partitions) {
+Result<StoredPositions> PostgresStore::positions(const std::vector<int>& partitions) {
   if (Result<void> up = ensure(); !up) return up.error();
   BinaryArray numbers(Element::int4);
   for (const int partition : partitions) numbers.add_int(partition);
@@ -167,16 +168,12 @@ Result<std::map<int, std::int64_t>> PostgresStore::offsets(const std::vector<int
       "RETURNING partition, next_offset, start_offset, stored, duplicates, dead_letters, no_record",
       {config_.group, config_.topic, numbers.take()});
   if (!rows) return rows.error();
-  std::map<int, std::int64_t> found;
-  for (auto& [partition, position] : read_positions(*rows)) {
-    found[partition] = position.next;
-    known_[partition] = position;
-  }
-  return found;
+  return read_positions(*rows);
 }
 
-Result<void> PostgresStore::reset_offset(int partition, std::int64_t from, std::int64_t to) {
-  if (Result<void> up = ensure(); !up) return up;
+Result<StoredPositions> PostgresStore::reset_offset(int partition, std::int64_t from,
+                                                    std::int64_t to) {
+  if (Result<void> up = ensure(); !up) return up.error();
   const Result<postgres::Rows> done = connection_->query(
       "UPDATE consumer_offsets SET next_offset = $5, start_offset = start_offset + $5 - $4, "
       "updated_at = now() WHERE consumer_group = $1 AND topic = $2 AND partition = $3 "
@@ -184,8 +181,7 @@ Result<void> PostgresStore::reset_offset(int partition, std::int64_t from, std::
       "dead_letters, no_record",
       {config_.group, config_.topic, partition, from, to});
   if (!done) return done.error();
-  for (auto& [number, position] : read_positions(*done)) known_[number] = position;
-  return {};
+  return read_positions(*done);
 }
 
 Result<LogStore::Written> PostgresStore::write(std::span<const PartitionBatch> batches) {
@@ -218,10 +214,12 @@ Result<LogStore::Written> PostgresStore::write_once(std::span<const PartitionBat
     return write_by(&PostgresStore::insert_rows, batches);
   }
   Result<Written> written = write_by(&PostgresStore::copy_rows, batches);
-  if (written.ok() || written.error().code != kUniqueViolation) return written;
-  // Where one id is known others are, too: a replay, or a client that tries again.
-  inserts_left_ = kInsertsAfterDuplicate;
-  return write_by(&PostgresStore::insert_rows, batches);
+  if (written.ok()) return written;
+  const bool known = written.error().code == kUniqueViolation;
+  // Where one id is known others are, too: a replay, or a client that tries again. And who waits
+  // for whom in a circle has the same ids as another writer.
+  if (known || written.error().code == kDeadlock) inserts_left_ = kInsertsAfterDuplicate;
+  return known ? write_by(&PostgresStore::insert_rows, batches) : written;
 }
 
 Result<LogStore::Written> PostgresStore::write_by(WriteRows write_rows,
@@ -229,7 +227,7 @@ Result<LogStore::Written> PostgresStore::write_by(WriteRows write_rows,
   Result<postgres::Transaction> begun = postgres::Transaction::begin(*connection_);
   if (!begun) return begun.error();
   // Offsets first: two writers of one partition wait for each other before they write rows.
-  Result<Known> moved = move_offsets(batches);
+  Result<StoredPositions> moved = move_offsets(batches);
   if (!moved) return moved.error();
   std::vector<int> fenced;
   for (const PartitionBatch& batch : batches) {
@@ -237,7 +235,7 @@ Result<LogStore::Written> PostgresStore::write_by(WriteRows write_rows,
   }
   if (!fenced.empty()) {
     begun->rollback();
-    return Written{0, 0, std::move(fenced)};
+    return Written{.moved = {}, .fenced = std::move(fenced)};
   }
   bool widened = false;
   if (!strange_.empty()) {
@@ -253,13 +251,12 @@ Result<LogStore::Written> PostgresStore::write_by(WriteRows write_rows,
   if (Result<void> dead = insert_dead(batches); !dead) return dead.error();
   if (Result<void> done = begun->commit(); !done) return done.error();
   if (widened) catalog_stale_ = true;
-  for (const auto& [partition, position] : *moved) known_[partition] = position;
   std::int64_t duplicates = 0;
   for (const auto& [partition, count] : *known) duplicates += count;
-  return Written{rows - duplicates, duplicates, {}};
+  return Written{std::move(*moved), rows - duplicates, duplicates, {}};
 }
 
-Result<PostgresStore::Known> PostgresStore::move_offsets(std::span<const PartitionBatch> batches) {
+Result<StoredPositions> PostgresStore::move_offsets(std::span<const PartitionBatch> batches) {
   BinaryArray partitions(Element::int4);
   BinaryArray expected(Element::int8);
   BinaryArray next(Element::int8);
@@ -283,7 +280,7 @@ Result<PostgresStore::Known> PostgresStore::move_offsets(std::span<const Partiti
   return read_positions(*moved);
 }
 
-Result<void> PostgresStore::count_duplicates(const Counts& duplicates, Known& moved) {
+Result<void> PostgresStore::count_duplicates(const Counts& duplicates, StoredPositions& moved) {
   BinaryArray partitions(Element::int4);
   BinaryArray counts(Element::int8);
   for (const auto& [partition, count] : duplicates) {
@@ -301,11 +298,16 @@ Result<void> PostgresStore::count_duplicates(const Counts& duplicates, Known& mo
 }
 
 Result<PostgresStore::Counts> PostgresStore::insert_rows(std::span<const PartitionBatch> batches) {
-  RowColumns columns;
-  std::size_t at = 0;
+  // In the order of their ids: writers of the same ones wait for each other and never in a circle.
+  std::vector<std::pair<const LogRow*, std::optional<WallTime>>> rows;
   for (const PartitionBatch& batch : batches) {
-    for (const LogRow& row : batch.rows) columns.add(row, id_times_[at++]);
+    for (const LogRow& row : batch.rows) rows.emplace_back(&row, id_times_[rows.size()]);
   }
+  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+    return a.first->event.id.bytes < b.first->event.id.bytes;
+  });
+  RowColumns columns;
+  for (const auto& [row, id_time] : rows) columns.add(*row, id_time);
   const Result<postgres::Rows> inserted =
       connection_->query_prepared("insert_rows", columns.take());
   if (!inserted) return inserted.error();

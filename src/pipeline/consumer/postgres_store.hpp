@@ -38,24 +38,19 @@ class PostgresStore final : public LogStore {
  public:
   explicit PostgresStore(PostgresStoreConfig config) : config_(std::move(config)) {}
 
-  Result<std::map<int, std::int64_t>> offsets(const std::vector<int>& partitions) override;
-  std::map<int, StoredPosition> known() const override { return known_; }
-  void forget(const std::vector<int>& partitions) override {
-    for (const int partition : partitions) known_.erase(partition);
-  }
+  Result<StoredPositions> positions(const std::vector<int>& partitions) override;
   bool ready() override;
-  Result<void> reset_offset(int partition, std::int64_t from, std::int64_t to) override;
+  Result<StoredPositions> reset_offset(int partition, std::int64_t from, std::int64_t to) override;
   Result<Written> write(std::span<const PartitionBatch> batches) override;
 
  private:
   Result<void> ensure();
   Result<postgres::Connection> connect();
   postgres::ConnectOptions next_attempt();
-  using Known = std::map<int, StoredPosition>;
   // Those that were moved, counted as if all rows were new.
-  Result<Known> move_offsets(std::span<const PartitionBatch> batches);
+  Result<StoredPositions> move_offsets(std::span<const PartitionBatch> batches);
   using Counts = std::map<int, std::int64_t>;
-  Result<void> count_duplicates(const Counts& duplicates, Known& moved);
+  Result<void> count_duplicates(const Counts& duplicates, StoredPositions& moved);
   Result<void> learn_partitions();
   void make_partition_for(WallTime id_time);
   // The rows that none of the known partitions fits.
@@ -72,7 +67,6 @@ class PostgresStore final : public LogStore {
   std::unique_ptr<postgres::Connection> connection_;
   std::future<Result<postgres::Connection>> connecting_;  // by ready()
   int short_attempts_ = 0;
-  Known known_;
   bool migrated_ = false;
   int inserts_left_ = 0;  // transactions before COPY is tried again
 

@@ -24,27 +24,28 @@ struct StoredPosition {
   PartitionTally tally;
 };
 
+using StoredPositions = std::map<int, StoredPosition>;  // by partition
+
 // Where the consumer stores: rows, offsets and dead letters, each write all or nothing.
 //
 // Threads:  caller synchronises.
 // Errors:   `code` is an SQLSTATE; postgres::classify() tells what it means. After an outage the
-//           outcome of a write is unknown: ask offsets().
+//           outcome of a write is unknown: ask positions().
 class LogStore {
  public:
   virtual ~LogStore() = default;
 
-  // The next offset of each partition; one that was never seen begins at 0.
-  virtual Result<std::map<int, std::int64_t>> offsets(const std::vector<int>& partitions) = 0;
-  // What was last learned of them by the other calls. Never asks.
-  virtual std::map<int, StoredPosition> known() const = 0;
-  virtual void forget(const std::vector<int>& partitions) = 0;
+  // Of each partition; one that was never seen begins at 0.
+  virtual Result<StoredPositions> positions(const std::vector<int>& partitions) = 0;
   // Whether a call can be made now. Begins to connect where it must, and does not wait for it; a
   // connection that failed is an error of the next call.
   virtual bool ready() = 0;
-  // Sets it, if it is still `from`; counting begins as much later.
-  virtual Result<void> reset_offset(int partition, std::int64_t from, std::int64_t to) = 0;
+  // Sets it, if it is still `from`; counting begins as much later. Empty where it was not.
+  virtual Result<StoredPositions> reset_offset(int partition, std::int64_t from,
+                                               std::int64_t to) = 0;
 
   struct Written {
+    StoredPositions moved;  // of the batches' partitions
     std::int64_t inserted = 0;
     std::int64_t duplicates = 0;
     // Partitions whose offset was not the expected one: another consumer has them. If there are

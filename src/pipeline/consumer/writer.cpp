@@ -97,8 +97,8 @@ class Flush {
   void keep(std::vector<PartitionBatch> batches, const LogStore::Written& written) {
     outcome_.inserted += written.inserted;
     outcome_.duplicates += written.duplicates;
+    for (const auto& [partition, position] : written.moved) outcome_.stored[partition] = position;
     for (PartitionBatch& batch : batches) {
-      outcome_.stored[batch.partition] = batch.next;
       outcome_.dead += static_cast<std::int64_t>(batch.dead.size());
       std::move(batch.rows.begin(), batch.rows.end(), std::back_inserter(outcome_.rows));
     }
@@ -114,6 +114,46 @@ FlushOutcome write_batches(LogStore& store, std::vector<PartitionBatch> batches)
   Flush flush(store);
   flush.write(std::move(batches));
   return flush.take();
+}
+
+std::vector<std::vector<PartitionBatch>> share_out(std::vector<PartitionBatch> batches,
+                                                   std::size_t writers, std::size_t min_rows) {
+  std::size_t rows = 0;
+  for (const PartitionBatch& batch : batches) rows += batch.rows.size();
+  std::vector<std::vector<PartitionBatch>> shares;
+  if (rows < min_rows || writers < 2 || batches.size() < 2) {
+    shares.push_back(std::move(batches));
+    return shares;
+  }
+  // The largest first, each to whoever has least: no share is much larger than it must be.
+  std::stable_sort(batches.begin(), batches.end(),
+                   [](const PartitionBatch& a, const PartitionBatch& b) {
+                     return a.rows.size() > b.rows.size();
+                   });
+  shares.resize(std::min(writers, batches.size()));
+  std::vector<std::size_t> load(shares.size(), 0);
+  for (PartitionBatch& batch : batches) {
+    const auto least =
+        static_cast<std::size_t>(std::min_element(load.begin(), load.end()) - load.begin());
+    load[least] += batch.rows.size() + 1;  // also for one that has only dead letters
+    shares[least].push_back(std::move(batch));
+  }
+  return shares;
+}
+
+FlushOutcome merge(std::vector<FlushOutcome> outcomes) {
+  FlushOutcome all = std::move(outcomes.front());
+  for (std::size_t i = 1; i < outcomes.size(); ++i) {
+    FlushOutcome& one = outcomes[i];
+    all.stored.merge(one.stored);
+    std::move(one.rows.begin(), one.rows.end(), std::back_inserter(all.rows));
+    all.inserted += one.inserted;
+    all.duplicates += one.duplicates;
+    all.dead += one.dead;
+    all.fenced.insert(all.fenced.end(), one.fenced.begin(), one.fenced.end());
+    if (one.failure && !all.failure) all.failure = std::move(one.failure);
+  }
+  return all;
 }
 
 }  // namespace stormlog::pipeline

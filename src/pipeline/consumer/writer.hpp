@@ -11,8 +11,8 @@ namespace stormlog::pipeline {
 
 // What became of a flush.
 struct FlushOutcome {
-  std::map<int, std::int64_t> stored;  // partition → next offset
-  std::vector<LogRow> rows;            // that are in the table now
+  StoredPositions stored;
+  std::vector<LogRow> rows;  // that are in the table now
   std::int64_t inserted = 0;
   std::int64_t duplicates = 0;
   std::int64_t dead = 0;
@@ -25,5 +25,14 @@ struct FlushOutcome {
 // until the rows that are to blame are alone; those become dead letters, their neighbours are
 // stored. Conflicts are retried. A fenced partition is left out and told.
 FlushOutcome write_batches(LogStore& store, std::vector<PartitionBatch> batches);
+
+// Shares batches out to at most `writers`, each partition to one, about as many rows to each. With
+// less than `min_rows` they stay together: a second transaction would cost more than it gains.
+std::vector<std::vector<PartitionBatch>> share_out(std::vector<PartitionBatch> batches,
+                                                   std::size_t writers, std::size_t min_rows);
+
+// What became of all shares of a flush, at least one; their partitions differ. Of several failures
+// one is told.
+FlushOutcome merge(std::vector<FlushOutcome> outcomes);
 
 }  // namespace stormlog::pipeline

@@ -18,13 +18,10 @@ using testing::IsEmpty;
 
 class FakeStore final : public LogStore {
  public:
-  Result<std::map<int, std::int64_t>> offsets(const std::vector<int>&) override { return next; }
-  std::map<int, StoredPosition> known() const override { return {}; }
-  void forget(const std::vector<int>&) override {}
+  Result<StoredPositions> positions(const std::vector<int>&) override { return StoredPositions{}; }
   bool ready() override { return true; }
-  Result<void> reset_offset(int partition, std::int64_t, std::int64_t to) override {
-    next[partition] = to;
-    return {};
+  Result<StoredPositions> reset_offset(int, std::int64_t, std::int64_t) override {
+    return StoredPositions{};
   }
   Result<Written> write(std::span<const PartitionBatch> batches) override {
     ++calls;
@@ -50,6 +47,7 @@ class FakeStore final : public LogStore {
       }
       for (const DeadLetter& letter : batch.dead) dead.push_back(letter.offset);
       next[batch.partition] = batch.next;
+      written.moved[batch.partition].next = batch.next;
     }
     return written;
   }
@@ -95,8 +93,8 @@ TEST(WriteBatches, IsOneTransactionWhenAllIsWell) {
   EXPECT_EQ(store.calls, 1);
   EXPECT_EQ(outcome.inserted, 8);
   EXPECT_EQ(outcome.rows.size(), 8u);
-  EXPECT_EQ(outcome.stored.at(0), 5);
-  EXPECT_EQ(outcome.stored.at(1), 3);
+  EXPECT_EQ(outcome.stored.at(0).next, 5);
+  EXPECT_EQ(outcome.stored.at(1).next, 3);
   EXPECT_FALSE(outcome.failure);
 }
 
@@ -108,7 +106,7 @@ TEST(WriteBatches, APoisonRowGoesToTheDeadLettersAndItsNeighboursAreStored) {
   EXPECT_THAT(store.dead, ElementsAre(2));
   EXPECT_EQ(outcome.dead, 1);
   EXPECT_EQ(outcome.inserted, 4);
-  EXPECT_EQ(outcome.stored.at(0), 5);
+  EXPECT_EQ(outcome.stored.at(0).next, 5);
   // Partition 1 expected 0, not 100.
   EXPECT_THAT(outcome.fenced, ElementsAre(1));
 }
@@ -136,7 +134,7 @@ TEST(WriteBatches, DeadLettersOfTheDecoderStayInTheOrderOfOffsets) {
   const FlushOutcome outcome = write_batches(store, batches(std::move(mixed)));
   EXPECT_THAT(store.dead, ElementsAre(2, 5));
   EXPECT_THAT(store.stored[0], ElementsAre(0, 1, 3, 4, 6, 7));
-  EXPECT_EQ(outcome.stored.at(0), 8);
+  EXPECT_EQ(outcome.stored.at(0).next, 8);
 }
 
 TEST(WriteBatches, AFencedPartitionIsLeftOutAndTheOthersAreStored) {
@@ -170,6 +168,53 @@ TEST(WriteBatches, AnOutageEndsTheFlushAndBuriesNothing) {
   EXPECT_EQ(outcome.failure->code, "57P01");
   EXPECT_THAT(store.dead, IsEmpty());
   EXPECT_EQ(outcome.dead, 0);
+}
+
+// Rows of each share's partitions.
+std::vector<std::vector<std::pair<int, std::size_t>>> shares(
+    const std::vector<std::pair<int, std::int64_t>>& sizes, std::size_t writers,
+    std::size_t min_rows = 1) {
+  std::vector<PartitionBatch> all;
+  for (const auto& [partition, rows] : sizes) all.push_back(batch(partition, 0, rows));
+  std::vector<std::vector<std::pair<int, std::size_t>>> found;
+  for (const auto& share : share_out(std::move(all), writers, min_rows)) {
+    found.emplace_back();
+    for (const PartitionBatch& one : share)
+      found.back().emplace_back(one.partition, one.rows.size());
+  }
+  return found;
+}
+
+TEST(ShareOut, GivesEachWriterAboutAsMuch) {
+  using Share = std::vector<std::pair<int, std::size_t>>;
+  EXPECT_THAT(shares({{0, 5}, {1, 30}, {2, 20}, {3, 10}, {4, 15}}, 2),
+              ElementsAre(Share{{1, 30}, {3, 10}}, Share{{2, 20}, {4, 15}, {0, 5}}));
+  EXPECT_THAT(shares({{0, 5}, {1, 6}}, 3), ElementsAre(Share{{1, 6}}, Share{{0, 5}}));
+}
+
+TEST(ShareOut, KeepsTogetherWhatIsSmallOrOfOnePartition) {
+  using Share = std::vector<std::pair<int, std::size_t>>;
+  EXPECT_THAT(shares({{0, 5}, {1, 5}}, 2, 11), ElementsAre(Share{{0, 5}, {1, 5}}));
+  EXPECT_THAT(shares({{0, 5}, {1, 6}}, 1), ElementsAre(Share{{0, 5}, {1, 6}}));
+  EXPECT_THAT(shares({{7, 5}}, 2), ElementsAre(Share{{7, 5}}));
+}
+
+TEST(Merge, OneShareMayFailWhereAnotherIsStored) {
+  FakeStore good;
+  FakeStore bad;
+  bad.outage_at_call = 1;
+  good.next[2] = 9;  // somebody else has it
+  std::vector<FlushOutcome> outcomes;
+  outcomes.push_back(write_batches(bad, batches(batch(0, 0, 4))));
+  outcomes.push_back(write_batches(good, batches(batch(1, 0, 3), batch(2, 0, 2))));
+  const FlushOutcome all = merge(std::move(outcomes));
+  ASSERT_TRUE(all.failure);
+  EXPECT_EQ(all.failure->code, "57P01");
+  EXPECT_EQ(all.inserted, 3);
+  EXPECT_EQ(all.rows.size(), 3U);
+  EXPECT_THAT(all.fenced, ElementsAre(2));
+  ASSERT_EQ(all.stored.size(), 1U);
+  EXPECT_EQ(all.stored.at(1).next, 3);
 }
 
 TEST(SafeText, KeepsUtf8AndReplacesTheRest) {

@@ -38,7 +38,7 @@ TEST_F(Partitions, ATableThatWasThereBecomesOneOfThemWithoutBeingCopied) {
 
   const SystemClock& clock = SystemClock::instance();
   PostgresStore mine = store(clock);
-  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.positions({2}).ok());
   EXPECT_EQ(text("SELECT pg_relation_filenode('logs_untimed')"), file);
   EXPECT_EQ(count("logs"), 6);
   EXPECT_EQ(count("logs WHERE id_time <> log_id_time(id)"), 0);
@@ -61,7 +61,7 @@ TEST_F(Partitions, ATableThatWasThereBecomesOneOfThemWithoutBeingCopied) {
 TEST_F(Partitions, EveryPartitionHasEveryIndex) {
   ManualClock clock{at("2026-03-01T12:00:00Z")};
   PostgresStore mine = store(clock);
-  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.positions({2}).ok());
   EXPECT_EQ(count("pg_inherits WHERE inhparent = 'logs'::regclass"), 6);
   // The primary key of its own, and those of the parent.
   EXPECT_EQ(text("SELECT min(n) || ' ' || (SELECT count(*) FROM pg_index WHERE indrelid = "
@@ -76,7 +76,7 @@ TEST_F(Partitions, AnIdMeetsItselfWhereverItLiesAndHoweverLate) {
   ManualClock clock{at("2026-03-01T12:00:00Z")};
   const WallTime now = clock.wall_now();
   PostgresStore mine = store(clock);
-  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.positions({2}).ok());
   const std::vector<Uuid> ids = {untimed_id(1),
                                  timed_id(now, 2),
                                  timed_id(now - 24h * 5, 3),
@@ -94,7 +94,7 @@ TEST_F(Partitions, AnIdMeetsItselfWhereverItLiesAndHoweverLate) {
   for (int i = 0; i < 3; ++i) {
     clock.advance(24h * 200);
     PostgresStore later = store(clock);
-    ASSERT_TRUE(later.offsets({2}).ok());
+    ASSERT_TRUE(later.positions({2}).ok());
     const LogStore::Written written = write(later, ids);
     EXPECT_EQ(written.duplicates, 6) << i;
     EXPECT_EQ(written.inserted, 0) << i;
@@ -108,7 +108,7 @@ TEST_F(Partitions, ABatchAcrossMidnightGoesToBothDays) {
   // The clock has run for a second.
   ManualClock clock{at("2026-03-01T23:59:58.900Z")};
   PostgresStore mine = store(clock);
-  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.positions({2}).ok());
   const WallTime midnight = at("2026-03-02T00:00:00Z");
   write(mine, {timed_id(midnight - 1ms, 1), timed_id(midnight, 2), timed_id(midnight + 1ms, 3)});
   EXPECT_EQ(count("logs_p20260301"), 1);
@@ -127,7 +127,7 @@ TEST_F(Partitions, ManyMakeTheSameOnesAtOnce) {
   for (int t = 0; t < 6; ++t) {
     threads.emplace_back([&, t] {
       PostgresStore mine = store(clock);
-      ASSERT_TRUE(mine.offsets({t}).ok());
+      ASSERT_TRUE(mine.positions({t}).ok());
       for (int round = 0; round < 10; ++round) {
         std::vector<PartitionBatch> all(1);
         all[0].partition = t;
@@ -157,7 +157,7 @@ TEST_F(Partitions, ManyMakeTheSameOnesAtOnce) {
 TEST_F(Partitions, RowsAreNeverRefusedWhileTheirPartitionsAreMade) {
   ManualClock clock{at("2026-03-01T12:00:00Z")};
   PostgresStore first = store(clock);
-  ASSERT_TRUE(first.offsets({0}).ok());
+  ASSERT_TRUE(first.positions({0}).ok());
   PartitionRules far;
   far.ahead = 100;
   std::atomic<bool> stop = false;
@@ -181,7 +181,7 @@ TEST_F(Partitions, RowsAreNeverRefusedWhileTheirPartitionsAreMade) {
   for (int t = 0; t < 3; ++t) {
     writers.emplace_back([&, t] {
       PostgresStore mine = store(clock);
-      ASSERT_TRUE(mine.offsets({t}).ok());
+      ASSERT_TRUE(mine.positions({t}).ok());
       for (std::int64_t from = 0; !stop || from < 90; from += 3) {
         std::vector<PartitionBatch> all(1);
         all[0].partition = t;
@@ -212,7 +212,7 @@ TEST_F(Partitions, APartitionThatWasDroppedByHandCostsNoRow) {
   ManualClock clock{at("2026-03-01T12:00:00Z")};
   const WallTime now = clock.wall_now();
   PostgresStore mine = store(clock);
-  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.positions({2}).ok());
   EXPECT_EQ(write(mine, {timed_id(now, 1)}).inserted, 1);
   EXPECT_EQ(write(mine, {timed_id(now, 5)}).inserted, 1);
   ASSERT_TRUE(db_.script("DROP TABLE logs_p20260301").ok());
@@ -227,7 +227,7 @@ TEST_F(Partitions, APartitionThatWasDroppedByHandCostsNoRow) {
 TEST_F(Partitions, WhatBreaksAConstraintIsStillADeadLetter) {
   ManualClock clock{at("2026-03-01T12:00:00Z")};
   PostgresStore mine = store(clock);
-  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.positions({2}).ok());
   std::vector<PartitionBatch> all(1);
   all[0].partition = 2;
   all[0].next = 3;
@@ -246,7 +246,7 @@ TEST_F(Partitions, QueriesPassByWhatHoldsNothingOfTheirTime) {
   ManualClock clock{at("2026-03-08T12:00:00Z")};
   const WallTime now = clock.wall_now();
   PostgresStore mine = store(clock);
-  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.positions({2}).ok());
   // One event for each of the last days, at the time of its id; one whose own time is far from it.
   std::vector<PartitionBatch> all(1);
   all[0].partition = 2;

@@ -23,7 +23,7 @@ TEST_F(Retention, TheRetentionDropsWhatIsPastAndNothingElse) {
   const WallTime now = clock.wall_now();
   PartitionRules rules;
   PostgresStore mine = store(clock, rules);
-  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.positions({2}).ok());
   std::vector<Uuid> ids;
   for (int day = 0; day < 6; ++day)
     ids.push_back(timed_id(now - 24h * day, static_cast<std::uint32_t>(day)));
@@ -52,7 +52,7 @@ TEST_F(Retention, OneOfManyDropsEachPartition) {
   const SystemClock& clock = SystemClock::instance();
   const WallTime now = clock.wall_now();
   PostgresStore mine = store(clock);
-  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.positions({2}).ok());
   std::vector<Uuid> ids;
   for (int day = 0; day < 7; ++day)
     ids.push_back(timed_id(now - 24h * day, static_cast<std::uint32_t>(day)));
@@ -89,7 +89,7 @@ TEST_F(Retention, AReaderHoldsTheRetentionUpAndNotTheOtherWayRound) {
   const SystemClock& clock = SystemClock::instance();
   const WallTime now = clock.wall_now();
   PostgresStore mine = store(clock);
-  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.positions({2}).ok());
   write(mine, {timed_id(now - 24h * 5, 1)});
   PartitionRules rules;
   rules.retention = 24h;
@@ -109,7 +109,7 @@ TEST_F(Retention, RowsWithoutATimeInTheirIdArePastByTheirOwnTimes) {
   const SystemClock& clock = SystemClock::instance();
   const WallTime now = clock.wall_now();
   PostgresStore mine = store(clock);
-  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.positions({2}).ok());
   // Their own timestamps are of 2023.
   write(mine, {untimed_id(1), untimed_id(2), untimed_id(3), timed_id(now + 24h * 90, 4)});
   const auto change = [&](const Uuid& id, const std::string& set) {
@@ -133,7 +133,7 @@ TEST_F(Retention, TheKeeperMakesDropsAndCounts) {
   ManualClock clock{SystemClock::instance().wall_now()};
   const WallTime now = clock.wall_now();
   PostgresStore mine = store(clock);
-  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.positions({2}).ok());
   EXPECT_EQ(write(mine, {timed_id(now - 24h * 5, 1), timed_id(now + 24h * 90, 2)}).inserted, 2);
   PartitionRules rules;
   rules.ahead = 6;

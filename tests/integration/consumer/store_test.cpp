@@ -69,7 +69,7 @@ TEST_F(Store, MakesTheSchemaOnceEvenWhenManyStartTogether) {
   for (int i = 0; i < 6; ++i) {
     threads.emplace_back([&] {
       PostgresStore mine = store();
-      if (mine.offsets({0}).ok()) ++good;
+      if (mine.positions({0}).ok()) ++good;
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -94,11 +94,11 @@ TEST_F(Store, AFailedMigrationLeavesNothingAndIsToldByName) {
 
 TEST_F(Store, RowsAndOffsetAreWrittenTogether) {
   PostgresStore mine = store();
-  EXPECT_EQ(mine.offsets({2})->at(2), 0);
+  EXPECT_EQ(mine.positions({2})->at(2).next, 0);
   const Result<LogStore::Written> written = mine.write(batch(0, 3));
   ASSERT_TRUE(written.ok()) << written.error().message;
   EXPECT_EQ(written->inserted, 3);
-  EXPECT_EQ(mine.offsets({2})->at(2), 3);
+  EXPECT_EQ(mine.positions({2})->at(2).next, 3);
   EXPECT_EQ(count("logs WHERE kafka_partition = 2 AND attributes->>'seq' = '1' AND ts_ns = "
                   "1700000000000000001 AND trace_id IS NULL AND service = 'test'"),
             1);
@@ -106,7 +106,7 @@ TEST_F(Store, RowsAndOffsetAreWrittenTogether) {
 
 TEST_F(Store, WhatIsThereAlreadyIsADuplicate) {
   PostgresStore mine = store();
-  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.positions({2}).ok());
   ASSERT_TRUE(mine.write(batch(0, 3)).ok());
   std::vector<PartitionBatch> again = batch(3, 5);
   again[0].rows[0] = row(1);        // known
@@ -120,7 +120,7 @@ TEST_F(Store, WhatIsThereAlreadyIsADuplicate) {
 
 TEST_F(Store, ADuplicateUndoesTheCopyAndNothingIsWrittenTwice) {
   PostgresStore mine = store();
-  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.positions({2}).ok());
   ASSERT_TRUE(mine.write(batch(0, 10)).ok());
   // One known row in each transaction for a while, then none: COPY is given up and taken up again.
   std::int64_t next = 10;
@@ -133,13 +133,13 @@ TEST_F(Store, ADuplicateUndoesTheCopyAndNothingIsWrittenTwice) {
     EXPECT_EQ(written->duplicates, i < 30 ? 1 : 0);
   }
   EXPECT_EQ(count("logs"), 10 + 30 * 4 + 30 * 5);
-  EXPECT_EQ(mine.offsets({2})->at(2), next);
+  EXPECT_EQ(mine.positions({2})->at(2).next, next);
 }
 
 TEST_F(Store, AZombieWritesNothing) {
   PostgresStore zombie = store();
   PostgresStore owner = store();
-  ASSERT_EQ(zombie.offsets({2})->at(2), 0);
+  ASSERT_EQ(zombie.positions({2})->at(2).next, 0);
   ASSERT_TRUE(owner.write(batch(0, 2)).ok());
   // It still believes that the offset is 0, and has rows that the owner has not.
   std::vector<PartitionBatch> late = batch(0, 5);
@@ -147,11 +147,44 @@ TEST_F(Store, AZombieWritesNothing) {
   ASSERT_TRUE(written.ok());
   EXPECT_THAT(written->fenced, ElementsAre(2));
   EXPECT_EQ(count("logs"), 2);
-  EXPECT_EQ(owner.offsets({2})->at(2), 2);
+  EXPECT_EQ(owner.positions({2})->at(2).next, 2);
+}
+
+// The two of a consumer, where clients tried again and their events went to another partition. The
+// ids come in opposite orders: each transaction waits for the other's rows, and PostgreSQL ends
+// one.
+TEST_F(Store, TwoWritersOfTheSameIdsStoreEachOnce) {
+  constexpr std::int64_t kRows = 2'000;
+  ASSERT_TRUE(store().positions({2, 3}).ok());
+  FlushOutcome outcomes[2];
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back([&, i] {
+      PostgresStore mine = store();
+      std::vector<PartitionBatch> rows = batch(0, kRows);
+      rows[0].partition = 2 + i;
+      for (LogRow& row : rows[0].rows) {
+        row.partition = 2 + i;
+        if (i == 1) row.event.id = Store::row(kRows - 1 - row.offset).event.id;
+      }
+      outcomes[i] = write_batches(mine, std::move(rows));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const FlushOutcome both = merge({std::move(outcomes[0]), std::move(outcomes[1])});
+  EXPECT_FALSE(both.failure) << both.failure->message;
+  EXPECT_EQ(both.inserted, kRows);
+  EXPECT_EQ(both.duplicates, kRows);
+  EXPECT_EQ(count("logs"), kRows);
+  EXPECT_EQ(both.stored.at(2).next, kRows);
+  EXPECT_EQ(both.stored.at(3).next, kRows);
+  const auto known = store().positions({2, 3});
+  EXPECT_EQ(known->at(2).tally.stored + known->at(3).tally.stored, kRows);
+  EXPECT_EQ(known->at(2).tally.duplicates + known->at(3).tally.duplicates, kRows);
 }
 
 TEST_F(Store, TwoWritersOfOnePartitionNeverBothWin) {
-  ASSERT_TRUE(store().offsets({2}).ok());
+  ASSERT_TRUE(store().positions({2}).ok());
   std::atomic<int> stored = 0;
   std::atomic<int> fenced = 0;
   std::vector<std::thread> threads;
@@ -174,7 +207,7 @@ TEST_F(Store, TwoWritersOfOnePartitionNeverBothWin) {
 
 TEST_F(Store, ANulInJsonGoesToTheDeadLettersAndItsNeighboursAreStored) {
   PostgresStore mine = store();
-  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.positions({2}).ok());
   std::vector<PartitionBatch> poisoned = batch(0, 10);
   poisoned[0].rows[6].event.attributes = R"({"a":"\u0000"})";
   poisoned[0].rows[8].event.body = std::string("cut\0here", 8);
@@ -184,7 +217,7 @@ TEST_F(Store, ANulInJsonGoesToTheDeadLettersAndItsNeighboursAreStored) {
   EXPECT_FALSE(outcome.failure) << outcome.failure->message;
   EXPECT_EQ(outcome.inserted, 8);
   EXPECT_EQ(outcome.dead, 2);
-  EXPECT_EQ(mine.offsets({2})->at(2), 10);
+  EXPECT_EQ(mine.positions({2})->at(2).next, 10);
   const Result<postgres::Rows> dead = db().query(
       "SELECT kafka_offset, code, reason, event_id, encode(payload, 'hex'), traceparent, "
       "tracestate FROM dead_letters "
@@ -203,31 +236,33 @@ TEST_F(Store, ANulInJsonGoesToTheDeadLettersAndItsNeighboursAreStored) {
 
 TEST_F(Store, ARestartInTheMiddleIsAnOutageAndThenItGoesOn) {
   PostgresStore mine = store();
-  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.positions({2}).ok());
   ASSERT_TRUE(mine.write(batch(0, 2)).ok());
   server_->kill9();
   const Result<LogStore::Written> written = mine.write(batch(2, 4));
   ASSERT_FALSE(written.ok());
   EXPECT_EQ(postgres::failure_of(written.error()), postgres::Failure::outage);
   server_->start();
-  EXPECT_EQ(mine.offsets({2})->at(2), 2);
+  EXPECT_EQ(mine.positions({2})->at(2).next, 2);
   EXPECT_TRUE(mine.write(batch(2, 4)).ok());
   EXPECT_EQ(count("logs"), 4);
 }
 
 TEST_F(Store, AnOffsetIsResetOnlyFromWhereItIs) {
   PostgresStore mine = store();
-  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.positions({2}).ok());
   ASSERT_TRUE(mine.write(batch(0, 5)).ok());
-  ASSERT_TRUE(mine.reset_offset(2, 4, 0).ok());
-  EXPECT_EQ(mine.offsets({2})->at(2), 5);
-  ASSERT_TRUE(mine.reset_offset(2, 5, 0).ok());
-  EXPECT_EQ(mine.offsets({2})->at(2), 0);
+  const Result<StoredPositions> not_there = mine.reset_offset(2, 4, 0);
+  ASSERT_TRUE(not_there.ok());
+  EXPECT_TRUE(not_there->empty());
+  EXPECT_EQ(mine.positions({2})->at(2).next, 5);
+  EXPECT_EQ(mine.reset_offset(2, 5, 0)->at(2).next, 0);
+  EXPECT_EQ(mine.positions({2})->at(2).next, 0);
 }
 
 TEST_F(Store, PagesAreNewestFirstAndStableWhileRowsArrive) {
   PostgresStore mine = store();
-  ASSERT_TRUE(mine.offsets({2}).ok());
+  ASSERT_TRUE(mine.positions({2}).ok());
   ASSERT_TRUE(mine.write(batch(0, 10)).ok());
   postgres::Connection connection = db();
   LogQuery query;

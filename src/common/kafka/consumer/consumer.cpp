@@ -85,6 +85,7 @@ Result<Conf> make_conf(const ConsumerConfig& config, Consumer* consumer) {
       {"isolation.level", "read_committed"},
       {"allow.auto.create.topics", "false"},
       {"fetch.wait.max.ms", std::to_string(config.fetch_wait.count())},
+      {"fetch.message.max.bytes", std::to_string(config.fetch_bytes)},
       {"queued.max.messages.kbytes",
        std::to_string(std::max<std::uint64_t>(1, config.queue_bytes / 1024))},
       {"topic.metadata.refresh.interval.ms", std::to_string(config.metadata_refresh.count())},

@@ -33,6 +33,10 @@ struct ConsumerConfig {
   std::chrono::milliseconds max_poll_interval{300'000};
   std::string assignor = "range";  // or roundrobin; cooperative-sticky loops in librdkafka 2.0.2
   std::chrono::milliseconds fetch_wait{100};  // the broker's wait for new records
+  // Of a partition, in one answer. Records are given in the order of their answers, so that small
+  // ones mix the partitions of a backlog; those who work on several at once need that. librdkafka's
+  // own default is 1 MiB. A larger batch of records comes whole all the same (KIP-74).
+  std::uint64_t fetch_bytes = 64 * 1024;
   std::uint64_t queue_bytes = 32 * 1024 * 1024;
   // How often a missing topic is looked for, and new partitions are noticed.
   std::chrono::milliseconds metadata_refresh{2'000};
