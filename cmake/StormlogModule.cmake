@@ -18,6 +18,6 @@ function(stormlog_module name)
     target_link_libraries(${name}_test PRIVATE
       stormlog_${name} ${M_TEST_LINKS} stormlog_options GTest::gmock GTest::gtest_main)
     gtest_discover_tests(${name}_test
-      TEST_PREFIX "${name}." PROPERTIES LABELS unit TIMEOUT 120 DISCOVERY_TIMEOUT 60)
+      TEST_PREFIX "${name}." PROPERTIES LABELS unit TIMEOUT ${STORMLOG_UNIT_TIMEOUT} DISCOVERY_TIMEOUT 60)
   endif()
 endfunction()

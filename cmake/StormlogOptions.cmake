@@ -32,7 +32,9 @@ target_compile_options(stormlog_options INTERFACE
 if(STORMLOG_WERROR)
   target_compile_options(stormlog_options INTERFACE -Werror)
 endif()
+set(STORMLOG_UNIT_TIMEOUT 120)  # seconds
 if(STORMLOG_SANITIZE)
+  set(STORMLOG_UNIT_TIMEOUT 1200)
   add_compile_options(-fsanitize=${STORMLOG_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${STORMLOG_SANITIZE})
   if(STORMLOG_SANITIZE MATCHES "thread")
