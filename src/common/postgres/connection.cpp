@@ -376,6 +376,16 @@ bool Connection::usable() const {
   return connection_ != nullptr && !broken_ && PQstatus(connection_.get()) == CONNECTION_OK;
 }
 
+bool Connection::still_open() {
+  while (usable()) {
+    pollfd socket{PQsocket(connection_.get()), POLLIN, 0};
+    if (::poll(&socket, 1, 0) == 0) return true;
+    // A notice, or why the server ends it; the end itself comes behind that.
+    if (PQconsumeInput(connection_.get()) == 0) broken_ = true;
+  }
+  return false;
+}
+
 int Connection::server_version() const {
   return PQserverVersion(connection_.get());
 }

@@ -95,6 +95,10 @@ class Connection {
                       const std::function<bool(const Rows&)>& on_row);
 
   bool usable() const;
+  // Between two statements: usable(), and the server has not ended it meanwhile, as far as is known
+  // here. Asks the socket only. One that is kept for later is asked before it is used again, so
+  // that a restart of the server in the time between is no error.
+  bool still_open();
   int server_version() const;  // 150004
   std::chrono::milliseconds answer_timeout() const { return answer_timeout_; }
   void set_answer_timeout(std::chrono::milliseconds limit) { answer_timeout_ = limit; }

@@ -136,7 +136,7 @@ void DlqRelay::loop() {
 Result<int> DlqRelay::step() {
   // Not a call that the breaker should count: the ingest finds out for itself.
   if (!postgres_breaker_->would_permit()) return Error::retriable("PostgreSQL is away");
-  if (!db_ || !db_->usable()) {
+  if (!db_ || !db_->still_open()) {
     db_.reset();
     Result<postgres::Connection> made = postgres::Connection::connect(config_.postgres);
     if (!made) return made.error();

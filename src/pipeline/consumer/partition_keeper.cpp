@@ -67,7 +67,7 @@ Result<bool> PartitionKeeper::step() {
   // Not a call that the breaker should count: the ingest finds out for itself, and makes the
   // partitions of the day when PostgreSQL is back.
   if (!breaker_->would_permit()) return true;
-  if (!db_ || !db_->usable()) {
+  if (!db_ || !db_->still_open()) {
     db_.reset();
     Result<postgres::Connection> made = postgres::Connection::connect(connection_);
     if (!made) return made.error();

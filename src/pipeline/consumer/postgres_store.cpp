@@ -58,7 +58,7 @@ StoredPositions read_positions(const postgres::Rows& rows) {
 }  // namespace
 
 Result<void> PostgresStore::ensure() {
-  if (connection_ && connection_->usable()) return {};
+  if (connection_ && connection_->still_open()) return {};
   connection_.reset();
   Result<postgres::Connection> made = connect();
   if (!made) return made.error();
@@ -103,7 +103,7 @@ postgres::ConnectOptions PostgresStore::next_attempt() {
 }
 
 bool PostgresStore::ready() {
-  if (connection_ && connection_->usable()) return true;
+  if (connection_ && connection_->still_open()) return true;
   if (!connecting_.valid()) {
     connecting_ = std::async(std::launch::async, &postgres::Connection::connect, next_attempt());
   }

@@ -3,7 +3,7 @@
 namespace stormlog::pipeline {
 
 Result<postgres::Connection*> QueryPool::Worker::database() {
-  if (connection_ && connection_->usable()) return connection_.get();
+  if (connection_ && connection_->still_open()) return connection_.get();
   connection_.reset();
   Result<postgres::Connection> made = postgres::Connection::connect(config_.postgres);
   if (!made) return made.error();

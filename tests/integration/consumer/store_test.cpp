@@ -248,6 +248,18 @@ TEST_F(Store, ARestartInTheMiddleIsAnOutageAndThenItGoesOn) {
   EXPECT_EQ(count("logs"), 4);
 }
 
+TEST_F(Store, AServerThatWasRestartedBetweenTwoWritesIsNoFailure) {
+  PostgresStore mine = store();
+  ASSERT_TRUE(mine.positions({2}).ok());
+  ASSERT_TRUE(mine.write(batch(0, 5)).ok());
+  server_->kill9();
+  server_->start();
+  const Result<LogStore::Written> written = mine.write(batch(5, 9));
+  ASSERT_TRUE(written.ok()) << written.error().message;
+  EXPECT_EQ(written->moved.at(2).next, 9);
+  EXPECT_EQ(count("logs"), 9);
+}
+
 TEST_F(Store, AnOffsetIsResetOnlyFromWhereItIs) {
   PostgresStore mine = store();
   ASSERT_TRUE(mine.positions({2}).ok());

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "common/postgres/connection.hpp"
 #include "common/redis/connection.hpp"
 #include "support/postgres_server.hpp"
@@ -220,6 +222,18 @@ TEST_F(Postgres, TheServersLimitCancelsAStatement) {
   ASSERT_FALSE(rows.ok());
   EXPECT_EQ(rows.error().code, "57014");
   EXPECT_TRUE(db->usable());
+}
+
+TEST_F(Postgres, AnIdleConnectionThatTheServerEndedIsNotOpen) {
+  postgres::Connection db = connect();
+  EXPECT_TRUE(db.still_open());
+  const std::int64_t pid = db.query("SELECT pg_backend_pid()")->integer(0, 0);
+  EXPECT_TRUE(db.still_open());
+  postgres::Connection other = connect();
+  ASSERT_TRUE(other.query("SELECT pg_terminate_backend($1::integer, 60000)", {pid}).ok());
+  while (db.still_open()) std::this_thread::sleep_for(1ms);  // its end is on the way
+  EXPECT_FALSE(db.usable());
+  EXPECT_TRUE(other.still_open());
 }
 
 TEST_F(Postgres, AKilledServerIsAnOutageAndComesBack) {

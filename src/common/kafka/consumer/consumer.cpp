@@ -194,7 +194,11 @@ void Consumer::close() {
   const KafkaError refused(rd_kafka_consumer_close_queue(client_.get(), queue.get()));
   while (!refused && rd_kafka_consumer_closed(client_.get()) == 0 &&
          std::chrono::steady_clock::now() < limit) {
-    rd_kafka_queue_poll_callback(queue.get(), 50);
+    // Records that still arrive are nobody's. rd_kafka_queue_poll_callback() ends the program at
+    // one.
+    if (rd_kafka_message_t* late = rd_kafka_consume_queue(queue.get(), 50)) {
+      rd_kafka_message_destroy(late);
+    }
   }
   // After a fatal error librdkafka gives the partitions up without a callback.
   if (!assigned_.empty()) {

@@ -8,8 +8,10 @@
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
+#include <atomic>
 #include <chrono>
 #include <set>
+#include <thread>
 
 namespace stormlog::kafka {
 namespace {
@@ -239,6 +241,25 @@ TEST(KafkaConsumer, EndsAlsoWhenItsTopicHasGoneMeanwhile) {
   member.consumer.reset();  // it hung here
   EXPECT_TRUE(member.listener.assigned.empty());
   EXPECT_GE(member.listener.revoked.size(), 4u);
+}
+
+TEST(KafkaConsumer, RecordsThatStillArriveWhileItLeavesAreDropped) {
+  MockCluster cluster(1);
+  std::atomic<bool> stop = false;
+  std::thread traffic([&] {
+    for (int i = 0; !stop; i += 10) cluster.produce(0, i, i + 10);
+  });
+  for (int round = 0; round < 5; ++round) {
+    Member member(cluster);
+    EXPECT_TRUE(member.poll_until([&] { return !member.listener.assigned.empty(); }));
+    EXPECT_TRUE(member.consumer->start({{0, 0}}).ok());
+    EXPECT_TRUE(member.poll_until([&] { return !member.read[0].empty(); }));
+    member.consumer->close();
+    EXPECT_THAT(member.listener.revoked, ElementsAre(0));
+    EXPECT_FALSE(member.listener.lost);
+  }
+  stop = true;
+  traffic.join();
 }
 
 TEST(KafkaConsumer, StaysUpWithoutAnyBroker) {
