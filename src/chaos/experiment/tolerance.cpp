@@ -197,7 +197,7 @@ Tolerance Tolerance::parse(const Node& expect, document::Diagnostics& diagnostic
   for (const auto& [key, node] : expect.entries) {
     const std::string& name = key.scalar;
     if (std::find(kOperators.begin(), kOperators.end(), name) != kOperators.end()) {
-      about_value.entries.emplace_back(key, node);
+      about_value.entries.push_back({key, node});
     } else if (name == "json") {
       if (!node.is_map()) {
         diagnostics.error(node, "json expects a map from JSON pointers to conditions");

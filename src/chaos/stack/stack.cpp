@@ -32,9 +32,9 @@ void check_keys(const Node& map, const std::vector<std::string>& known, const st
     return;
   }
   for (const auto& item : map.entries) {
-    const std::string& key = item.first.scalar;
+    const std::string& key = item.key.scalar;
     if (std::find(known.begin(), known.end(), key) == known.end()) {
-      diagnostics.error(item.first,
+      diagnostics.error(item.key,
                         what + ": unknown key \"" + key + "\"" + did_you_mean(key, known));
     }
   }
@@ -118,13 +118,13 @@ void merge(Node& base, const Node& over) {
   for (const auto& [key, value] : over.entries) {
     const auto same =
         std::find_if(base.entries.begin(), base.entries.end(),
-                     [&key = key](const auto& other) { return other.first.scalar == key.scalar; });
+                     [&key = key](const auto& other) { return other.key.scalar == key.scalar; });
     if (value.is_null()) {
       if (same != base.entries.end()) base.entries.erase(same);
     } else if (same == base.entries.end()) {
-      base.entries.emplace_back(key, value);
+      base.entries.push_back({key, value});
     } else {
-      merge(same->second, value);
+      merge(same->value, value);
     }
   }
 }

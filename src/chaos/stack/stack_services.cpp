@@ -277,7 +277,7 @@ class ServiceReader {
       map.line = node.line;
       Node key = node;
       key.scalar = "policy";
-      map.entries.emplace_back(key, node);
+      map.entries.push_back({key, node});
     }
     const Params params = part(map, restart_params(), "restart");
     RestartPolicy policy;

@@ -5,7 +5,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "common/base/result.hpp"
@@ -21,9 +20,10 @@ struct Node {
   std::string scalar;   // as written, without quotes; anchors, aliases and merge keys are resolved
   bool quoted = false;  // "5" in quotes is text, 5 is a number
   std::vector<Node> items;
-  std::vector<std::pair<Node, Node>> entries;  // in the order of the file; keys are scalars
-  std::shared_ptr<const std::string> file;     // as given to parse
-  int line = 0;                                // from 1
+  struct Entry;
+  std::vector<Entry> entries;               // in the order of the file; keys are scalars
+  std::shared_ptr<const std::string> file;  // as given to parse
+  int line = 0;                             // from 1
 
   bool is_null() const { return kind == Kind::null; }
   bool is_scalar() const { return kind == Kind::scalar; }
@@ -33,6 +33,11 @@ struct Node {
   // The value of a key of a map, or null.
   const Node* find(std::string_view key) const;
   std::string place() const;  // "experiments/a.yaml:12"
+};
+
+struct Node::Entry {
+  Node key;
+  Node value;
 };
 
 // "text", "a number", "a list", "a map", "nothing": for messages.

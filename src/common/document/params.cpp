@@ -302,7 +302,7 @@ Result<Params> parse_params(const std::vector<std::string>& words,
       diagnostics.error("", value.error().message);
       continue;
     }
-    map.entries.emplace_back(std::move(key), std::move(*value));
+    map.entries.push_back({std::move(key), std::move(*value)});
   }
   Params params = parse_params(map, specs, {}, what, diagnostics);
   if (!diagnostics.ok()) return Error::permanent(diagnostics.text());

@@ -86,7 +86,7 @@ void substitute(Node& node, const Variables& variables, Diagnostics& diagnostics
     }
   }
   for (auto& item : node.items) substitute(item, variables, diagnostics, later);
-  for (auto& entry : node.entries) substitute(entry.second, variables, diagnostics, later);
+  for (auto& entry : node.entries) substitute(entry.value, variables, diagnostics, later);
 }
 
 }  // namespace stormlog::document

@@ -17,7 +17,7 @@ constexpr std::size_t kMaxNodes = 200'000;
 std::size_t count_nodes(const Node& node) {
   std::size_t count = 1;
   for (const auto& item : node.items) count += count_nodes(item);
-  for (const auto& entry : node.entries) count += 1 + count_nodes(entry.second);
+  for (const auto& entry : node.entries) count += 1 + count_nodes(entry.value);
   return count;
 }
 
@@ -128,7 +128,7 @@ class Builder final : public YAML::EventHandler {
         return;
       }
     }
-    map.entries.emplace_back(std::move(key), std::move(value));
+    map.entries.push_back({std::move(key), std::move(value)});
   }
 
   // Source: YAML merge key, yaml.org/type/merge.html: own keys win, then earlier maps of the list.
@@ -151,7 +151,7 @@ class Builder final : public YAML::EventHandler {
       }
       for (auto& [key, value] : source.entries) {
         if (map.find(key.scalar) == nullptr) {
-          map.entries.emplace_back(std::move(key), std::move(value));
+          map.entries.push_back({std::move(key), std::move(value)});
         }
       }
     }

@@ -25,8 +25,8 @@ std::string error_of(const std::string& text) {
 TEST(Yaml, KeepsOrderLinesAndQuotes) {
   const Node root = parsed("b: 1\na:\n  - \"5\"\n  - 5\n  - ~\nc: {x: y}\n");
   ASSERT_EQ(root.entries.size(), 3U);
-  EXPECT_EQ(root.entries[0].first.scalar, "b");
-  EXPECT_EQ(root.entries[1].first.place(), "a.yaml:2");
+  EXPECT_EQ(root.entries[0].key.scalar, "b");
+  EXPECT_EQ(root.entries[1].key.place(), "a.yaml:2");
   const Node* list = root.find("a");
   ASSERT_NE(list, nullptr);
   ASSERT_EQ(list->items.size(), 3U);
