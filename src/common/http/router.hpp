@@ -18,7 +18,7 @@ namespace asio = boost::asio;
 class StreamWriter {
  public:
   virtual ~StreamWriter() = default;
-  // False once the client has gone or the server stops; then return.
+  // False once the client has gone, may no longer read this, or the server stops; then return.
   virtual asio::awaitable<bool> write(std::string_view piece) = 0;
 };
 
@@ -51,7 +51,8 @@ class Router {
 
   // Asked before the handler of each matched request, and before its body is read where that has
   // not come with the header: an answer is given instead of the handler's. It may be asked twice
-  // of a request that it lets pass.
+  // of a request that it lets pass, and is asked again once a second while a stream is written,
+  // which ends where there is an answer.
   using Guard = std::function<std::optional<Response>(const Route&, Request&)>;
   void guard(Guard guard) { guard_ = std::move(guard); }
   bool guarded() const { return guard_ != nullptr; }

@@ -22,17 +22,19 @@ constexpr std::size_t kMostLingered = 1024 * 1024;
 constexpr std::chrono::milliseconds kLingerTime{1'000};
 // A request that was on its way when draining began has arrived within this time.
 constexpr std::chrono::milliseconds kLastRequestTime{250};
+constexpr std::chrono::seconds kAskAgain{1};  // whether a stream may still be read
 
 }  // namespace
 
 // Frames the pieces of a streamed body.
 class ServerConnection::ChunkWriter final : public StreamWriter {
  public:
-  ChunkWriter(ServerConnection& connection, bool chunked)
-      : connection_(connection), chunked_(chunked) {}
+  ChunkWriter(ServerConnection& connection, bool chunked, const Route& route, Request& request)
+      : connection_(connection), chunked_(chunked), route_(route), request_(request) {}
 
   asio::awaitable<bool> write(std::string_view piece) override {
     if (broken() || piece.empty()) co_return !broken();
+    if (!still_allowed()) co_return false;
     std::string framed;
     if (chunked_) {
       append_chunk(framed, piece);
@@ -51,6 +53,14 @@ class ServerConnection::ChunkWriter final : public StreamWriter {
  private:
   bool broken() const { return connection_.closed_ || connection_.shared_.draining; }
 
+  // Who was let in may have lost the right meanwhile.
+  bool still_allowed() {
+    const MonotonicTime now = std::chrono::steady_clock::now();
+    if (now < ask_at_) return true;
+    ask_at_ = now + kAskAgain;
+    return !connection_.shared_.router.refusal(route_, request_);
+  }
+
   asio::awaitable<bool> send(const std::string& bytes) {
     connection_.expect_within(connection_.shared_.limits.write_timeout);
     auto [error, n] = co_await asio::async_write(connection_.transport_, asio::buffer(bytes), kUse);
@@ -61,6 +71,9 @@ class ServerConnection::ChunkWriter final : public StreamWriter {
 
   ServerConnection& connection_;
   bool chunked_;
+  const Route& route_;
+  Request& request_;
+  MonotonicTime ask_at_ = std::chrono::steady_clock::now() + kAskAgain;
 };
 
 ServerConnection::ServerConnection(asio::ip::tcp::socket socket, ServerShared& shared)
@@ -278,7 +291,7 @@ asio::awaitable<bool> ServerConnection::answer(Request& request, Head& head) {
     if (refusal) {
       response = std::move(*refusal);
     } else if (route->stream) {
-      co_return co_await stream(route->stream, request, head);
+      co_return co_await stream(*route, request, head);
     } else {
       response = co_await call(route->handler, request);
     }
@@ -301,12 +314,11 @@ asio::awaitable<Response> ServerConnection::call(const Handler& handler, Request
   co_return problem(500, "an internal error; it is in the service's log");
 }
 
-asio::awaitable<bool> ServerConnection::stream(const StreamHandler& handler, Request& request,
-                                               Head& head) {
+asio::awaitable<bool> ServerConnection::stream(const Route& route, Request& request, Head& head) {
   std::pair<Response, Stream> result;
   std::string failure;
   try {
-    result = co_await handler(request);
+    result = co_await route.stream(request);
   } catch (const std::exception& e) {
     failure = e.what();
   }
@@ -333,7 +345,7 @@ asio::awaitable<bool> ServerConnection::stream(const StreamHandler& handler, Req
       transport_.get_executor(),
       [self = shared_from_this()]() -> asio::awaitable<void> { return self->watch_for_close(); },
       asio::detached);
-  ChunkWriter writer(*this, framing == Framing::chunked);
+  ChunkWriter writer(*this, framing == Framing::chunked, route, request);
   try {
     co_await result.second(writer);
   } catch (const std::exception& e) {

@@ -61,7 +61,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   asio::awaitable<bool> read_more(Parser& parser);
   asio::awaitable<bool> answer(Request& request, Head& head);
   asio::awaitable<Response> call(const Handler& handler, Request& request);
-  asio::awaitable<bool> stream(const StreamHandler& handler, Request& request, Head& head);
+  asio::awaitable<bool> stream(const Route& route, Request& request, Head& head);
   asio::awaitable<bool> send(const Response& response, const Head& head);
   asio::awaitable<void> reject(const Response& response, bool reported = false);
   asio::awaitable<void> linger();

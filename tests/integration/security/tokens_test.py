@@ -1,5 +1,6 @@
 """Who may do what at a gateway with a tokens file, as curl sees it."""
 
+import http.client
 import json
 import pathlib
 import socket
@@ -129,6 +130,23 @@ class TokensTest(Observed, unittest.TestCase):
         self.assertIn(f"{self.file}:15", error["reason"])
         replace(self.file, entry("reader", "read"))
         eventually(lambda: self.post(token_of("writer")).status == 401, "the old token still works")
+
+    def open_stream(self, name):
+        connection = http.client.HTTPConnection(*self.url.removeprefix("http://").split(":"), timeout=60)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/admin/breakers/events", headers={"Authorization": f"Bearer {token_of(name)}"})
+        answer = connection.getresponse()
+        self.assertEqual(answer.readline(), b"event: snapshot\n")
+        return answer
+
+    def test_a_stream_ends_once_its_token_is_taken_away(self):
+        replace(self.file, TOKENS + entry("second", "admin"))
+        self.start()
+        taken, kept = self.open_stream("ops"), self.open_stream("second")
+        replace(self.file, entry("second", "admin"))
+        taken.read()  # to its end
+        while kept.readline() != b": heartbeat\n":
+            self.assertFalse(kept.isclosed())
 
     def test_the_gateway_has_a_token_of_its_own_for_those_behind_it(self):
         self.start("--upstream-token", "gateways-own-token")
