@@ -2,7 +2,8 @@
 """The pipeline beside its peers: from a POST to Kafka's acknowledgement, to the row, and what a breaker
 answers. Everything on this machine, side by side in one run.
 
-    bench/pipeline/run.py [MEASURE...] [--rounds N] [--seconds N] [--without PEER,...] [--json FILE]
+    bench/pipeline/run.py [MEASURE...] [--rounds N] [--seconds N] [--without PEER,...]
+                          [--consumer NAME=PROGRAM]... [--json FILE]
 
     single     F1  one event in a request, 100 connections, until Kafka has acknowledged it
     batch      F2  100 events in a request, until Kafka has acknowledged them
@@ -40,12 +41,21 @@ MEASURES = {"single": "kafka", "batch": "kafka", "durable": "kafka,postgresql,re
 PEERS = {"collector": systems.Collector, "spring": systems.Spring}
 
 
+def named_program(text):
+    name, equals, program = text.partition("=")
+    if not (name and equals and os.access(program, os.X_OK)):
+        raise argparse.ArgumentTypeError(f"\"{text}\": write NAME=PROGRAM, of a program that can be run")
+    return name, program
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("measure", nargs="*", metavar="MEASURE", help="; ".join(MEASURES))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=measures.SECONDS, help="of each figure")
     parser.add_argument("--without", default="", help="peers not to measure: collector, spring, kafka-connect")
+    parser.add_argument("--consumer", action="append", default=[], metavar="NAME=PROGRAM", type=named_program,
+                        help="a log-consumer to measure in `sink` beside this checkout's")
     parser.add_argument("--tries", type=int, default=20, help="of each dependency, in `recovery`")
     parser.add_argument("--json", type=pathlib.Path)
     args = parser.parse_args()

@@ -19,8 +19,8 @@ CREATE TABLE bench_peer (
   resource jsonb NOT NULL DEFAULT '{}', scope jsonb NOT NULL DEFAULT '{}',
   kafka_partition integer NOT NULL DEFAULT 0, kafka_offset bigint NOT NULL DEFAULT 0,
   stored_at timestamptz NOT NULL DEFAULT clock_timestamp());
-CREATE INDEX ON bench_peer (timestamp DESC, id DESC);
-CREATE INDEX ON bench_peer (service, timestamp DESC, id DESC);
+CREATE INDEX ON bench_peer (timestamp, id);
+CREATE INDEX ON bench_peer (service, timestamp, id);
 CREATE INDEX ON bench_peer USING hash (trace_id) WHERE trace_id IS NOT NULL"""
 
 
@@ -59,9 +59,9 @@ def empty():
         stack.sql("TRUNCATE logs, consumer_offsets, dead_letters; CHECKPOINT")
 
 
-def consumer_round(number, events):
+def consumer_round(number, events, path):
     empty()
-    program = stack.consumer("logs", f"bench-{number}-{time.time_ns()}", "--cache-bytes", "0")
+    program = stack.consumer("logs", f"bench-{number}-{time.time_ns()}", "--cache-bytes", "0", program=path)
     try:
         def processed():
             return int(stack.metric(stack.CONSUMER, "log_events_processed"))
@@ -104,8 +104,10 @@ def peer_round(system, events):
 def measure(report, args):
     events, _ = preload(3.0)
     print(f"  sink: {events:,} events in the topic", flush=True)
+    consumers = {"Stormlog": stack.BIN / "log-consumer", **dict(args.consumer)}
     for number in range(args.rounds):
-        report.add("sink", "Stormlog", consumer_round(number, events))
+        for name, path in consumers.items():
+            report.add("sink", name, consumer_round(number, events, path))
         report.add("sink", "raw COPY", copy_round(events))
     empty()
     for make, name in ((systems.Connect, "kafka-connect"), (systems.SpringListener, "spring")):

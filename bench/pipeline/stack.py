@@ -161,8 +161,8 @@ def gateway(*more):
                    GATEWAY, "/livez")
 
 
-def consumer(topic="logs", group="bench", *more):
-    return Program("log-consumer", [BIN / "log-consumer", "--listen", f"127.0.0.1:{CONSUMER}",
+def consumer(topic="logs", group="bench", *more, program=BIN / "log-consumer"):
+    return Program("log-consumer", [program, "--listen", f"127.0.0.1:{CONSUMER}",
                                     "--kafka-brokers", BROKERS, "--topic", topic, "--group", group,
                                     "--group-instance-id", "none", "--postgres", POSTGRES,
                                     "--redis", REDIS, *more], CONSUMER)

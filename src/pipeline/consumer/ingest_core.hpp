@@ -124,8 +124,9 @@ class IngestCore {
 
   // ingest_drain.cpp
   void drain();
-  std::size_t page_records(int partition) const;
-  std::optional<PartitionBatch> next_page(int partition);
+  // `sharers`: partitions that are drained together; the limits of a flush are theirs together.
+  std::size_t page_records(int partition, std::size_t sharers) const;
+  std::optional<PartitionBatch> next_page(int partition, std::size_t sharers);
   void tidy();
 
   IngestCoreConfig config_;

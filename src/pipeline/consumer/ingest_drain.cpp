@@ -22,7 +22,7 @@ void IngestCore::drain() {
   if (partitions.empty() || clock_.now() < drain_at_) return;
   std::vector<PartitionBatch> pages;
   for (const int partition : partitions) {
-    if (std::optional<PartitionBatch> page = next_page(partition)) {
+    if (std::optional<PartitionBatch> page = next_page(partition, partitions.size())) {
       pages.push_back(std::move(*page));
     }
   }
@@ -45,22 +45,23 @@ void IngestCore::drain() {
   publish();
 }
 
-std::size_t IngestCore::page_records(int partition) const {
+std::size_t IngestCore::page_records(int partition, std::size_t sharers) const {
+  const std::size_t most = std::max<std::size_t>(1, config_.batch.max_rows / sharers);
   const std::optional<SpillState> state = spiller_.known(partition);
-  if (!state || state->records == 0) return config_.batch.max_rows;
+  if (!state || state->records == 0) return most;
   const std::uint64_t each =
       std::max<std::uint64_t>(1, state->bytes / static_cast<std::uint64_t>(state->records));
-  return std::clamp<std::size_t>(config_.batch.max_bytes / each, 1, config_.batch.max_rows);
+  return std::clamp<std::size_t>(config_.batch.max_bytes / sharers / each, 1, most);
 }
 
 // Empty where there is nothing more, a hole, or Redis is away: then the partition's place is
 // decided anew.
-std::optional<PartitionBatch> IngestCore::next_page(int partition) {
+std::optional<PartitionBatch> IngestCore::next_page(int partition, std::size_t sharers) {
   PartitionBatch page;
   page.partition = partition;
   page.expected = *intake_.stored(partition);
   page.next = intake_.expected(partition);
-  const auto spilled = spiller_.read(partition, page.next, page_records(partition));
+  const auto spilled = spiller_.read(partition, page.next, page_records(partition, sharers));
   if (!spilled) {
     if (warn_now("drain:" + spilled.error().code)) {
       log::warn("what is spilled cannot be read", {{"error", spilled.error().message}});
