@@ -11,9 +11,10 @@ Nanoseconds since_start(const timespec& time) {
 
 }  // namespace
 
+// Never destroyed: threads may still ask while the program ends.
 const SystemClock& SystemClock::instance() {
-  static const SystemClock clock;
-  return clock;
+  static const auto* const kClock = new SystemClock;
+  return *kClock;
 }
 
 MonotonicTime CoarseClock::now() const {
@@ -29,8 +30,8 @@ Nanoseconds CoarseClock::step() {
 }
 
 const CoarseClock& CoarseClock::instance() {
-  static const CoarseClock clock;
-  return clock;
+  static const auto* const kClock = new CoarseClock;
+  return *kClock;
 }
 
 }  // namespace stormlog
