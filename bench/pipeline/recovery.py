@@ -10,6 +10,7 @@ import systems
 from stack import Failed
 
 OUTAGE = 3.0  # seconds: long enough for every breaker to be open
+ON_ITS_WAY = 1.0  # seconds an event is waited for before another one is sent
 
 # Name of a dependency: the port of the service whose breaker watches it, and that breaker.
 WATCHED = {"postgresql": (stack.CONSUMER, "postgresql"), "redis": (stack.CONSUMER, "redis"),
@@ -24,8 +25,14 @@ def flows(dependency):
         return False
     if dependency in ("kafka", "log-producer"):
         return True
-    status, _ = stack.get(stack.GATEWAY, f"/api/v1/logs/{event}")
-    return status == 200
+    # Acknowledged is not stored: it is on its way for some time.
+    deadline = time.monotonic() + ON_ITS_WAY
+    while time.monotonic() < deadline:
+        status, _ = stack.get(stack.GATEWAY, f"/api/v1/logs/{event}")
+        if status == 200:
+            return True
+        time.sleep(0.003)
+    return False
 
 
 def outage(dependency, system):
