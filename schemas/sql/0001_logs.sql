@@ -25,8 +25,8 @@ CREATE TABLE logs (
 );
 
 -- Newest first, of all services and of one; id makes the order of equal times total for cursors. They
--- ascend and are read backward: what is new is appended on the right, where PostgreSQL finds its place
--- without a search and fills the pages.
+-- ascend and are read backward: what is new goes to the right, of the index or of its service's part, and
+-- pages that only grow there are filled.
 CREATE INDEX logs_newest ON logs (ts_ns, id);
 CREATE INDEX logs_service_newest ON logs (service, ts_ns, id);
 
