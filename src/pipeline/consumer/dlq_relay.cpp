@@ -91,6 +91,7 @@ DlqRelay::DlqRelay(DlqConfig config, std::shared_ptr<resilience::CircuitBreaker>
       redis_breaker_(std::move(redis_breaker)),
       metrics_(metrics),
       clock_(clock),
+      db_(config_.postgres),
       redis_(config_.redis, config_.redis_connection),
       thread_([this] { loop(); }) {}
 
@@ -136,13 +137,9 @@ void DlqRelay::loop() {
 Result<int> DlqRelay::step() {
   // Not a call that the breaker should count: the ingest finds out for itself.
   if (!postgres_breaker_->would_permit()) return Error::retriable("PostgreSQL is away");
-  if (!db_ || !db_->still_open()) {
-    db_.reset();
-    Result<postgres::Connection> made = postgres::Connection::connect(config_.postgres);
-    if (!made) return made.error();
-    db_ = std::make_unique<postgres::Connection>(std::move(*made));
-  }
-  const Result<int> moved = move_page(*db_);
+  const Result<postgres::Connection*> db = db_.connection();
+  if (!db) return db.error();
+  const Result<int> moved = move_page(**db);
   // The table comes with the first migration, which the ingest applies.
   if (!moved && moved.error().code == "42P01") return 0;
   return moved;

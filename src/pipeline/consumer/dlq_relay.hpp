@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "common/base/clock.hpp"
-#include "common/postgres/connection.hpp"
+#include "common/postgres/client.hpp"
 #include "common/redis/connection.hpp"
 #include "pipeline/consumer/consumer_metrics.hpp"
 #include "pipeline/consumer/redis_durability.hpp"
@@ -62,7 +62,7 @@ class DlqRelay {
   std::shared_ptr<resilience::CircuitBreaker> redis_breaker_;
   const ConsumerMetrics& metrics_;
   const Clock& clock_;
-  std::unique_ptr<postgres::Connection> db_;
+  postgres::Client db_;
   redis::Client redis_;
   std::optional<RedisDurability> durability_;  // as it was last told
 

@@ -19,10 +19,10 @@ constexpr const char* kNoTable = "42P01";
 PartitionKeeper::PartitionKeeper(postgres::ConnectOptions connection, PartitionRules rules,
                                  std::shared_ptr<resilience::CircuitBreaker> postgres_breaker,
                                  telemetry::Metrics& metrics, const Clock& clock)
-    : connection_(std::move(connection)),
-      rules_(rules),
+    : rules_(rules),
       breaker_(std::move(postgres_breaker)),
       clock_(clock),
+      db_(std::move(connection)),
       partitions_(metrics.gauge("pg_log_partitions", "Partitions of the table logs for a time")),
       default_rows_(metrics.gauge("pg_log_default_rows",
                                   "Rows in logs_default, whose ids are from far off; counted up to "
@@ -67,19 +67,15 @@ Result<bool> PartitionKeeper::step() {
   // Not a call that the breaker should count: the ingest finds out for itself, and makes the
   // partitions of the day when PostgreSQL is back.
   if (!breaker_->would_permit()) return true;
-  if (!db_ || !db_->still_open()) {
-    db_.reset();
-    Result<postgres::Connection> made = postgres::Connection::connect(connection_);
-    if (!made) return made.error();
-    db_ = std::make_unique<postgres::Connection>(std::move(*made));
-  }
-  const Result<void> wanted = make_wanted(*db_);
+  const Result<postgres::Connection*> db = db_.connection();
+  if (!db) return db.error();
+  const Result<void> wanted = make_wanted(**db);
   // The tables come with the migrations, which the ingest applies.
   if (!wanted && wanted.error().code == kNoTable) return false;
   if (!wanted) return wanted.error();
-  const Result<bool> dropped = drop(*db_);
+  const Result<bool> dropped = drop(**db);
   if (!dropped) return dropped.error();
-  if (Result<void> measured = measure(*db_); !measured) return measured.error();
+  if (Result<void> measured = measure(**db); !measured) return measured.error();
   return *dropped;
 }
 

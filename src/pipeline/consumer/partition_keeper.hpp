@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "common/base/clock.hpp"
-#include "common/postgres/connection.hpp"
+#include "common/postgres/client.hpp"
 #include "common/telemetry/metrics.hpp"
 #include "pipeline/consumer/log_partitions.hpp"
 #include "resilience/circuit_breaker.hpp"
@@ -39,11 +39,10 @@ class PartitionKeeper {
   Result<bool> drop(postgres::Connection& db);
   Result<void> measure(postgres::Connection& db);
 
-  postgres::ConnectOptions connection_;
   PartitionRules rules_;
   std::shared_ptr<resilience::CircuitBreaker> breaker_;
   const Clock& clock_;
-  std::unique_ptr<postgres::Connection> db_;
+  postgres::Client db_;
 
   telemetry::Gauge partitions_;
   telemetry::Gauge default_rows_;

@@ -2,15 +2,6 @@
 
 namespace stormlog::pipeline {
 
-Result<postgres::Connection*> QueryPool::Worker::database() {
-  if (connection_ && connection_->still_open()) return connection_.get();
-  connection_.reset();
-  Result<postgres::Connection> made = postgres::Connection::connect(config_.postgres);
-  if (!made) return made.error();
-  connection_ = std::make_unique<postgres::Connection>(std::move(*made));
-  return connection_.get();
-}
-
 QueryPool::QueryPool(Config config) : config_(std::move(config)) {
   for (int i = 0; i < config_.threads; ++i) threads_.emplace_back([this] { loop(); });
 }

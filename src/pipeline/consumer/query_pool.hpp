@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "common/postgres/connection.hpp"
+#include "common/postgres/client.hpp"
 #include "common/redis/connection.hpp"
 
 namespace stormlog::pipeline {
@@ -33,13 +33,12 @@ class QueryPool {
   class Worker {
    public:
     explicit Worker(const Config& config)
-        : config_(config), redis(config.redis, config.redis_connection) {}
+        : postgres_(config.postgres), redis(config.redis, config.redis_connection) {}
     // Connected now, or the reason why not.
-    Result<postgres::Connection*> database();
+    Result<postgres::Connection*> database() { return postgres_.connection(); }
 
    private:
-    const Config& config_;
-    std::unique_ptr<postgres::Connection> connection_;
+    postgres::Client postgres_;
 
    public:
     redis::Client redis;
