@@ -30,11 +30,11 @@ def check(result, expected):
         raise Failed(f"answers {result['status']}, {result['broken']} broken connections")
 
 
-def acknowledged(system, batch, rate=0):
+def acknowledged(system, batch, rate=0, connections=100):
     """F1, F2: events a second until Kafka has acknowledged them."""
     usage = Usage(system.pids())
     result = stack.load(system.port, system.body(batch), system.path, system.content_type,
-                        rate=rate, warm_up=WARM_UP, seconds=SECONDS)
+                        connections=connections, rate=rate, warm_up=WARM_UP, seconds=SECONDS)
     check(result, system.accepts)
     events = result["per_second"] * batch
     span = WARM_UP + SECONDS  # the processes' time has the warm-up in it, too

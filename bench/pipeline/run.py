@@ -11,7 +11,8 @@ answers. Everything on this machine, side by side in one run.
     sink       F3  rows a second from a preloaded topic, beside raw COPY into the same table
     open       F4  answers while the breaker is open, open-loop 5,000 a second over 100 connections
     recovery   F5  a dependency returns: until the breaker is closed and work flows
-    levels     F11 processor time of an event at 10 %, 50 % and 90 % of what `single` reached
+    levels     F11 processor time of an event at 10 %, 50 % and 90 % of what `single` reached, and with one
+               client that sends one event after another
 
 Systems take turns in each round; a figure is the median of its rounds. Peers that bench/peers/peers.sh has
 not made are said to be missing, and the others are measured. It needs a stack that is down and wiped
@@ -130,7 +131,7 @@ def acknowledged(report, measure, args, batch):
 def durable(report, args):
     system = systems.Stormlog().start(with_consumer=True)
     try:
-        system.warm_up = 3.0
+        system.warm_up = 20.0  # Kafka's JIT compilers take a twelfth of the machine before
         system.warm(100)
         measures.settle(system)
         for _ in range(args.rounds):
@@ -160,6 +161,8 @@ def levels(report, args):
             for _ in range(args.rounds):
                 figure = measures.acknowledged(system, 1, rate=most * percent / 100)
                 report.add("levels", f"at {percent} %", figure)
+        for _ in range(args.rounds):
+            report.add("levels", "one client", measures.acknowledged(system, 1, connections=1))
     finally:
         system.stop()
 

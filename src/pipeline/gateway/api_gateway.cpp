@@ -195,6 +195,7 @@ asio::awaitable<http::Response> ApiGateway::Impl::post_events(const IngestApi& a
   }
   co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
   travelling->abandon();
+  pool.answered();
   if (const auto refused = refusal_of(*travelling)) {
     if (refused->may_be_stored()) claim.keep();
     co_return refuse(api, request, *refused);

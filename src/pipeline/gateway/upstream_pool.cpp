@@ -77,6 +77,7 @@ Nanoseconds UpstreamPool::retry_after() const {
 
 bool UpstreamPool::offer(const std::shared_ptr<IngestRequest>& request) {
   if (!queue_.offer(request)) return false;
+  gathering_.began(clock_.now());
   wake();
   return true;
 }

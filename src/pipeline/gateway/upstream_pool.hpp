@@ -33,8 +33,10 @@ class UpstreamPool {
   bool available() const;
   // The least wait until a breaker may let calls through again, for Retry-After.
   Nanoseconds retry_after() const;
-  // False when too much waits already.
+  // False when too much waits already. answered() must follow where it is true.
   bool offer(const std::shared_ptr<IngestRequest>& request);
+  // The client of one that was taken waits no more.
+  void answered() { gathering_.ended(); }
   const Coalescer& queue() const { return queue_; }
 
  private:
