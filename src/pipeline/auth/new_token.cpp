@@ -1,13 +1,12 @@
 #include "pipeline/auth/new_token.hpp"
 
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 
-#include <algorithm>
 #include <array>
 #include <ostream>
 #include <stdexcept>
 
+#include "common/base/base64.hpp"
 #include "pipeline/auth/token_file.hpp"
 
 namespace stormlog::pipeline {
@@ -22,14 +21,8 @@ std::string make_token() {
   if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1) {
     throw std::runtime_error("OpenSSL has no random bytes");
   }
-  std::array<unsigned char, 4 * ((kRandomBytes + 2) / 3) + 1> base64;
-  const int length = EVP_EncodeBlock(base64.data(), random.data(), static_cast<int>(random.size()));
   std::string token = "slt_";
-  token.append(reinterpret_cast<const char*>(base64.data()), static_cast<std::size_t>(length));
-  // The alphabet for URLs, without padding: it is copied by a double click. Source: RFC 4648 §5.
-  std::replace(token.begin(), token.end(), '+', '-');
-  std::replace(token.begin(), token.end(), '/', '_');
-  std::erase(token, '=');
+  append_base64url({reinterpret_cast<const char*>(random.data()), random.size()}, token);
   return token;
 }
 

@@ -1,14 +1,14 @@
 #include "pipeline/consumer/cursor.hpp"
 
+#include <algorithm>
 #include <array>
+
+#include "common/base/base64.hpp"
 
 namespace stormlog::pipeline {
 namespace {
 
-constexpr std::string_view kAlphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-constexpr std::size_t kBytes = 27;  // version, 8 of time, 16 of id, 2 of check sum: no padding
-constexpr std::size_t kChars = 36;
+constexpr std::size_t kBytes = 27;  // version, 8 of time, 16 of id, 2 of check sum
 constexpr std::uint8_t kVersion = 1;
 
 using Bytes = std::array<std::uint8_t, kBytes>;
@@ -34,29 +34,15 @@ std::string Cursor::encode() const {
   bytes[25] = static_cast<std::uint8_t>(sum >> 8);
   bytes[26] = static_cast<std::uint8_t>(sum);
   std::string out;
-  for (std::size_t i = 0; i < kBytes; i += 3) {
-    const std::uint32_t group = static_cast<std::uint32_t>(bytes[i] << 16) |
-                                static_cast<std::uint32_t>(bytes[i + 1] << 8) | bytes[i + 2];
-    for (int shift = 18; shift >= 0; shift -= 6) out += kAlphabet[(group >> shift) & 63];
-  }
+  append_base64url({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, out);
   return out;
 }
 
 std::optional<Cursor> Cursor::decode(std::string_view text) {
-  if (text.size() != kChars) return std::nullopt;
+  const std::optional<std::string> decoded = decode_base64url(text);
+  if (!decoded || decoded->size() != kBytes) return std::nullopt;
   Bytes bytes{};
-  for (std::size_t i = 0; i < kChars; i += 4) {
-    std::uint32_t group = 0;
-    for (std::size_t j = 0; j < 4; ++j) {
-      const std::size_t value = kAlphabet.find(text[i + j]);
-      if (value == std::string_view::npos) return std::nullopt;
-      group = group << 6 | static_cast<std::uint32_t>(value);
-    }
-    const std::size_t at = i / 4 * 3;
-    bytes[at] = static_cast<std::uint8_t>(group >> 16);
-    bytes[at + 1] = static_cast<std::uint8_t>(group >> 8);
-    bytes[at + 2] = static_cast<std::uint8_t>(group);
-  }
+  std::copy(decoded->begin(), decoded->end(), bytes.begin());
   const std::uint16_t sum = check_sum(bytes);
   if (bytes[0] != kVersion || bytes[25] != sum >> 8 || bytes[26] != (sum & 0xFF)) {
     return std::nullopt;

@@ -6,8 +6,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "common/base/base64.hpp"
 #include "common/base/units.hpp"
-#include "pipeline/event/base64.hpp"
 
 namespace stormlog::pipeline {
 namespace {

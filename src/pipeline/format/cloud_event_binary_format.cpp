@@ -2,7 +2,7 @@
 // Source: CloudEvents 1.0.2, HTTP Protocol Binding §3.1.
 #include <algorithm>
 
-#include "pipeline/event/base64.hpp"
+#include "common/base/base64.hpp"
 #include "pipeline/event/json_text.hpp"
 #include "pipeline/event/json_walk.hpp"
 #include "pipeline/format/cloud_event.hpp"

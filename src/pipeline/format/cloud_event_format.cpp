@@ -2,7 +2,7 @@
 // Source: CloudEvents 1.0.2, JSON Event Format §3 and §4; HTTP Protocol Binding §3.2 and §3.3.
 #include <utility>
 
-#include "pipeline/event/base64.hpp"
+#include "common/base/base64.hpp"
 #include "pipeline/event/limits.hpp"
 #include "pipeline/format/cloud_event.hpp"
 #include "pipeline/format/formats.hpp"

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <limits>
 
-#include "pipeline/event/base64.hpp"
+#include "common/base/base64.hpp"
 #include "pipeline/event/json_text.hpp"
 #include "pipeline/event/limits.hpp"
 

@@ -1,7 +1,7 @@
 // OTLP logs in JSON: lowerCamelCase names, ids in hex, 64-bit numbers as strings. Unknown members
 // are skipped; a member of the wrong type makes the whole request malformed, as protobuf's own
 // readers have it. Source: OTLP specification 1.x, JSON Protobuf Encoding; protobuf.dev, ProtoJSON.
-#include "pipeline/event/base64.hpp"
+#include "common/base/base64.hpp"
 #include "pipeline/event/limits.hpp"
 #include "pipeline/format/formats.hpp"
 #include "pipeline/format/json_message.hpp"
