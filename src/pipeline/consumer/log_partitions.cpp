@@ -64,8 +64,9 @@ Result<std::vector<LogPartition>> read_partitions(Connection& db) {
 // Table names here are our own: letters, digits and underscores.
 std::string make_sql(const std::string& name, WallTime from, WallTime to) {
   return "LOCK TABLE logs_default IN ACCESS EXCLUSIVE MODE; CREATE TABLE " + name +
-         " (LIKE logs INCLUDING ALL EXCLUDING INDEXES, PRIMARY KEY (id)); WITH moved AS (DELETE "
-         "FROM logs_default WHERE id_time >= " +
+         " (LIKE logs INCLUDING ALL EXCLUDING INDEXES, PRIMARY KEY (id)) WITH "
+         "(autovacuum_vacuum_insert_threshold = -1); WITH moved AS (DELETE FROM logs_default WHERE "
+         "id_time >= " +
          literal(from) + " AND id_time < " + literal(to) + " RETURNING *) INSERT INTO " + name +
          " SELECT * FROM moved; ALTER TABLE logs ATTACH PARTITION " + name + " FOR VALUES FROM (" +
          literal(from) + ") TO (" + literal(to) + ")";
@@ -194,6 +195,33 @@ Result<Dropped> drop_past(Connection& db, const PartitionRules& rules, WallTime 
     dropped.partitions.push_back(partition.name);
   }
   return dropped;
+}
+
+Result<std::vector<std::string>> close_past(Connection& db, WallTime now) {
+  std::vector<std::string> closed;
+  const Result<Rows> open = db.query(
+      "SELECT name FROM log_partitions JOIN pg_class ON pg_class.oid = to_regclass(name) WHERE "
+      "id_time_to <= $1::timestamptz AND reloptions @> '{autovacuum_vacuum_insert_threshold=-1}' "
+      "ORDER BY name",
+      {sql_time(now)});
+  if (!open) return open.error();
+  for (int i = 0; i < open->size(); ++i) {
+    const std::string name(open->text(i, 0));
+    Result<Transaction> begun = begin(db);
+    if (!begun) return begun.error();
+    const Result<Rows> alone = db.query("SELECT pg_try_advisory_xact_lock($1::bigint)", {kLock});
+    if (!alone) return alone.error();
+    if (alone->text(0, 0) != "t") return closed;  // another program is at it, or does more
+    if (Result<void> set = db.script("ALTER TABLE IF EXISTS " + name +
+                                     " RESET (autovacuum_vacuum_insert_threshold), "
+                                     "SET (autovacuum_freeze_min_age = 0)");
+        !set) {
+      return set.error().in(name);
+    }
+    if (Result<void> done = begun->commit(); !done) return done.error();
+    closed.push_back(name);
+  }
+  return closed;
 }
 
 Result<std::int64_t> delete_past(Connection& db, const PartitionRules& rules, WallTime now,

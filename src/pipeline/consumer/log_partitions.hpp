@@ -28,6 +28,8 @@ struct PartitionCatalog {
 Result<PartitionCatalog> read_catalog(postgres::Connection& db);
 
 // The partition for ids of that time, with what logs_default has of it. False when there is one.
+// Until close_past() no autovacuum comes for what is inserted: it would write each page once more
+// while the partition grows, and again to freeze it.
 Result<bool> make_partition(postgres::Connection& db, const PartitionRules& rules,
                             WallTime id_time);
 
@@ -37,6 +39,10 @@ struct Dropped {
 };
 // Partitions that end at or before `now` − retention; by the server's clock where that is earlier.
 Result<Dropped> drop_past(postgres::Connection& db, const PartitionRules& rules, WallTime now);
+
+// Leaves the partitions that end at or before `now` to autovacuum, which then freezes all that is
+// in them at once. Tells which; those that were closed before are not among them.
+Result<std::vector<std::string>> close_past(postgres::Connection& db, WallTime now);
 
 // Rows of logs_untimed and logs_default whose own timestamp and time of storing are both past; at
 // most `limit` of each. Tells how many.

@@ -75,6 +75,7 @@ Result<bool> PartitionKeeper::step() {
   if (!wanted) return wanted.error();
   const Result<bool> dropped = drop(**db);
   if (!dropped) return dropped.error();
+  if (Result<void> closed = close(**db); !closed) return closed.error();
   if (Result<void> measured = measure(**db); !measured) return measured.error();
   return *dropped;
 }
@@ -104,6 +105,15 @@ Result<bool> PartitionKeeper::drop(postgres::Connection& db) {
   if (!deleted) return deleted.error();
   expired_rows_.add(static_cast<double>(*deleted));
   return *deleted < kRowsAtOnce;
+}
+
+Result<void> PartitionKeeper::close(postgres::Connection& db) {
+  const Result<std::vector<std::string>> closed = close_past(db, clock_.wall_now());
+  if (!closed) return closed.error();
+  for (const std::string& name : *closed) {
+    log::info("partition closed, left to autovacuum", {{"name", name}});
+  }
+  return {};
 }
 
 Result<void> PartitionKeeper::measure(postgres::Connection& db) {

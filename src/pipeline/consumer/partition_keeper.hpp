@@ -13,7 +13,8 @@
 
 namespace stormlog::pipeline {
 
-// Makes the partitions of the next days and takes away those that are past, once a minute.
+// Makes the partitions of the next days, leaves those that are past to autovacuum and takes away
+// those that are past the retention, once a minute.
 //
 // Each instance has one; what one does the others find done. A lock that is not had within
 // kLockWait, a busy neighbour or an outage are tried again a little later: nothing here is urgent,
@@ -37,6 +38,7 @@ class PartitionKeeper {
   Result<bool> step();
   Result<void> make_wanted(postgres::Connection& db);
   Result<bool> drop(postgres::Connection& db);
+  Result<void> close(postgres::Connection& db);
   Result<void> measure(postgres::Connection& db);
 
   PartitionRules rules_;

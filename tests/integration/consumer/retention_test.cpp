@@ -129,12 +129,47 @@ TEST_F(Retention, RowsWithoutATimeInTheirIdArePastByTheirOwnTimes) {
   EXPECT_EQ(table_of(untimed_id(3)), "logs_untimed");  // it has just come
 }
 
+TEST_F(Retention, WhatIsPastIsLeftToAutovacuumOnce) {
+  const SystemClock& clock = SystemClock::instance();
+  const WallTime now = clock.wall_now();
+  PartitionRules rules;
+  PostgresStore mine = store(clock);
+  ASSERT_TRUE(mine.positions({2}).ok());
+  write(mine, {timed_id(now, 1), timed_id(now - 24h * 2, 2), timed_id(now - 24h * 3, 3)});
+  const std::string before = partition_name(rules.floor(now) - 24h * 3);
+  const std::string past = partition_name(rules.floor(now) - 24h * 2);
+  const std::string today = partition_name(rules.floor(now));
+  const auto options_of = [&](const std::string& name) {
+    return text("SELECT reloptions FROM pg_class WHERE relname = '" + name + "'");
+  };
+  for (const std::string& name : {before, past, today}) {
+    EXPECT_EQ(options_of(name), "{autovacuum_vacuum_insert_threshold=-1}");
+  }
+
+  // A program that makes or drops partitions is not waited for.
+  postgres::Connection other = connect();
+  ASSERT_TRUE(other.script("BEGIN; LOCK TABLE " + before + " IN ACCESS EXCLUSIVE MODE").ok());
+  EXPECT_EQ(close_past(db_, now).error().code, "55P03");
+  ASSERT_TRUE(other.script("ROLLBACK").ok());
+  EXPECT_EQ(options_of(past), "{autovacuum_vacuum_insert_threshold=-1}");
+
+  EXPECT_THAT(*close_past(db_, now), ElementsAre(before, past));
+  EXPECT_EQ(options_of(before), "{autovacuum_freeze_min_age=0}");
+  EXPECT_EQ(options_of(past), "{autovacuum_freeze_min_age=0}");
+  EXPECT_EQ(options_of(today), "{autovacuum_vacuum_insert_threshold=-1}");
+  EXPECT_THAT(*close_past(db_, now), ElementsAre());
+  EXPECT_EQ(write(mine, {timed_id(now - 24h * 2, 4)}).inserted, 1);
+}
+
 TEST_F(Retention, TheKeeperMakesDropsAndCounts) {
   ManualClock clock{SystemClock::instance().wall_now()};
   const WallTime now = clock.wall_now();
   PostgresStore mine = store(clock);
   ASSERT_TRUE(mine.positions({2}).ok());
-  EXPECT_EQ(write(mine, {timed_id(now - 24h * 5, 1), timed_id(now + 24h * 90, 2)}).inserted, 2);
+  EXPECT_EQ(
+      write(mine, {timed_id(now - 24h * 5, 1), timed_id(now + 24h * 90, 2), timed_id(now - 24h, 3)})
+          .inserted,
+      3);
   PartitionRules rules;
   rules.ahead = 6;
   rules.retention = 48h;
@@ -144,12 +179,13 @@ TEST_F(Retention, TheKeeperMakesDropsAndCounts) {
   const PartitionKeeper keeper(options(), rules, breaker, metrics, clock);
   EXPECT_TRUE(test::eventually([&] {
     const std::string text = metrics.expose();
-    return text.find("\npg_log_partitions 7\n") != std::string::npos &&
+    return text.find("\npg_log_partitions 8\n") != std::string::npos &&
            text.find("\npg_log_default_rows 1\n") != std::string::npos;
   })) << metrics.expose();
   EXPECT_THAT(metrics.expose(), HasSubstr("\npg_log_partitions_made_total 3\n"));
   EXPECT_THAT(metrics.expose(), HasSubstr("\npg_log_partitions_dropped_total 1\n"));
   EXPECT_THAT(metrics.expose(), HasSubstr("\npg_log_partition_errors_total 0\n"));
+  EXPECT_EQ(count("pg_class WHERE reloptions = '{autovacuum_freeze_min_age=0}'"), 1);
 }
 
 }  // namespace
