@@ -26,13 +26,12 @@ def flows(dependency):
     if dependency in ("kafka", "log-producer"):
         return True
     # Acknowledged is not stored: it is on its way for some time.
-    deadline = time.monotonic() + ON_ITS_WAY
-    while time.monotonic() < deadline:
-        status, _ = stack.get(stack.GATEWAY, f"/api/v1/logs/{event}")
-        if status == 200:
-            return True
-        time.sleep(0.003)
-    return False
+    try:
+        stack.wait_for("the event", lambda: stack.get(stack.GATEWAY, f"/api/v1/logs/{event}")[0] == 200,
+                       seconds=ON_ITS_WAY, pause=0.003)
+    except Failed:
+        return False
+    return True
 
 
 def outage(dependency, system):

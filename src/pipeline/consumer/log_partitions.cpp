@@ -53,6 +53,13 @@ Result<Transaction> begin(Connection& db) {
   return begun;
 }
 
+// Whether no other program is at it; until the end of the transaction none will be.
+Result<bool> is_alone(Connection& db) {
+  const Result<Rows> locked = db.query("SELECT pg_try_advisory_xact_lock($1::bigint)", {kLock});
+  if (!locked) return locked.error();
+  return locked->text(0, 0) == "t";
+}
+
 Result<std::vector<LogPartition>> read_partitions(Connection& db) {
   const Result<Rows> rows = db.query(std::string(select_partitions()) + " ORDER BY id_time_from");
   if (!rows) return rows.error();
@@ -176,9 +183,9 @@ Result<Dropped> drop_past(Connection& db, const PartitionRules& rules, WallTime 
     // One transaction for each: what is done is done.
     Result<Transaction> begun = begin(db);
     if (!begun) return begun.error();
-    const Result<Rows> alone = db.query("SELECT pg_try_advisory_xact_lock($1::bigint)", {kLock});
+    const Result<bool> alone = is_alone(db);
     if (!alone) return alone.error();
-    if (alone->text(0, 0) != "t") {
+    if (!*alone) {
       dropped.busy = true;
       return dropped;
     }
@@ -209,9 +216,9 @@ Result<std::vector<std::string>> close_past(Connection& db, WallTime now) {
     const std::string name(open->text(i, 0));
     Result<Transaction> begun = begin(db);
     if (!begun) return begun.error();
-    const Result<Rows> alone = db.query("SELECT pg_try_advisory_xact_lock($1::bigint)", {kLock});
+    const Result<bool> alone = is_alone(db);
     if (!alone) return alone.error();
-    if (alone->text(0, 0) != "t") return closed;  // another program is at it, or does more
+    if (!*alone) return closed;  // another program is at it, or does more
     if (Result<void> set = db.script("ALTER TABLE IF EXISTS " + name +
                                      " RESET (autovacuum_vacuum_insert_threshold), "
                                      "SET (autovacuum_freeze_min_age = 0)");

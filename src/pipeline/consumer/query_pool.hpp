@@ -30,17 +30,11 @@ class QueryPool {
   };
 
   // What a job works with.
-  class Worker {
-   public:
+  struct Worker {
     explicit Worker(const Config& config)
-        : postgres_(config.postgres), redis(config.redis, config.redis_connection) {}
-    // Connected now, or the reason why not.
-    Result<postgres::Connection*> database() { return postgres_.connection(); }
+        : postgres(config.postgres), redis(config.redis, config.redis_connection) {}
 
-   private:
-    postgres::Client postgres_;
-
-   public:
+    postgres::Client postgres;
     redis::Client redis;
   };
   using Job = std::function<void(Worker&)>;

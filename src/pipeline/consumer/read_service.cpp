@@ -52,7 +52,7 @@ Result<postgres::Rows> ReadService::ask(QueryPool::Worker& worker,
   resilience::Permit permit = breakers_.read->acquire();
   if (!permit) return postgres::make_error("PostgreSQL is away", postgres::kCannotConnect);
   const auto run = [&]() -> Result<postgres::Rows> {
-    Result<postgres::Connection*> db = worker.database();
+    Result<postgres::Connection*> db = worker.postgres.connection();
     if (!db) return db.error();
     return (*db)->query(statement.sql, statement.params);
   };

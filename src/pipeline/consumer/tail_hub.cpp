@@ -100,7 +100,7 @@ asio::awaitable<void> TailHub::Impl::poll_loop() {
     // Named: GCC 12 destroys a lambda in a co_await's argument twice.
     std::function<Ends(QueryPool::Worker&)> job =
         [group = config.group, topic = config.topic](QueryPool::Worker& worker) -> Ends {
-      const Result<postgres::Connection*> db = worker.database();
+      const Result<postgres::Connection*> db = worker.postgres.connection();
       if (!db) return db.error();
       return read_tail_ends(**db, group, topic);
     };
@@ -121,7 +121,7 @@ asio::awaitable<void> TailHub::Impl::poll_loop() {
 asio::awaitable<std::optional<Page>> TailHub::Impl::read(std::shared_ptr<TailReader> reader) {
   std::function<Page(QueryPool::Worker&)> job = [reader,
                                                  to = **ends](QueryPool::Worker& worker) -> Page {
-    const Result<postgres::Connection*> db = worker.database();
+    const Result<postgres::Connection*> db = worker.postgres.connection();
     if (!db) return db.error();
     return reader->next(**db, to);
   };
