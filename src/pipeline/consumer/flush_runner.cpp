@@ -1,11 +1,12 @@
 #include "pipeline/consumer/flush_runner.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace stormlog::pipeline {
 
-ThreadFlushRunner::ThreadFlushRunner(std::size_t threads) {
-  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+ThreadFlushRunner::ThreadFlushRunner(std::size_t writers) : work_(writers) {
+  for (std::size_t i = 0; i < writers; ++i) threads_.emplace_back([this, i] { run(i); });
 }
 
 ThreadFlushRunner::~ThreadFlushRunner() {
@@ -13,41 +14,46 @@ ThreadFlushRunner::~ThreadFlushRunner() {
     const std::lock_guard lock(mutex_);
     stop_ = true;
   }
-  changed_.notify_all();
+  started_.notify_all();
   for (std::thread& thread : threads_) thread.join();
 }
 
-void ThreadFlushRunner::run() {
+void ThreadFlushRunner::run(std::size_t writer) {
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return !waiting_.empty() || stop_; });
-    if (waiting_.empty()) return;
-    const Part part = std::move(waiting_.back());
-    waiting_.pop_back();
+    started_.wait(lock, [&] { return work_[writer] != nullptr || stop_; });
+    if (work_[writer] == nullptr) return;
     lock.unlock();
-    part();
+    work_[writer]();
     lock.lock();
-    if (--unfinished_ == 0) changed_.notify_all();
+    work_[writer] = nullptr;
+    ended_.notify_all();
   }
 }
 
-void ThreadFlushRunner::start(std::vector<Part> parts) {
+void ThreadFlushRunner::start(std::size_t writer, Work work) {
   {
     const std::lock_guard lock(mutex_);
-    unfinished_ = parts.size();
-    waiting_ = std::move(parts);
+    work_[writer] = std::move(work);
   }
-  changed_.notify_all();
+  started_.notify_all();
 }
 
-bool ThreadFlushRunner::done() {
+bool ThreadFlushRunner::done(std::size_t writer) {
   const std::lock_guard lock(mutex_);
-  return unfinished_ == 0;
+  return work_[writer] == nullptr;
 }
 
-void ThreadFlushRunner::wait() {
+void ThreadFlushRunner::wait(std::size_t writer) {
+  wait_any(std::span(&writer, 1));
+}
+
+void ThreadFlushRunner::wait_any(std::span<const std::size_t> writers) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return unfinished_ == 0; });
+  ended_.wait(lock, [&] {
+    return std::any_of(writers.begin(), writers.end(),
+                       [this](std::size_t writer) { return work_[writer] == nullptr; });
+  });
 }
 
 }  // namespace stormlog::pipeline

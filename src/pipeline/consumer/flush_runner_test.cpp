@@ -16,46 +16,40 @@ using test::World;
 
 TEST(ThreadFlushRunner, DoesOneAfterAnother) {
   ThreadFlushRunner runner(1);
-  EXPECT_TRUE(runner.done());
-  runner.wait();
+  EXPECT_TRUE(runner.done(0));
+  runner.wait(0);
   int sum = 0;
   for (int i = 1; i <= 100; ++i) {
-    runner.start({[&sum, i] { sum += i; }});
-    runner.wait();
-    ASSERT_TRUE(runner.done());
+    runner.start(0, [&sum, i] { sum += i; });
+    runner.wait(0);
+    ASSERT_TRUE(runner.done(0));
   }
   EXPECT_EQ(sum, 5050);
 }
 
-TEST(ThreadFlushRunner, IsNotDoneBeforeItsWorkIs) {
+TEST(ThreadFlushRunner, AWriterGoesOnWhileAnotherIsNotDone) {
   ThreadFlushRunner runner(2);
   std::promise<void> go;
-  std::promise<void> other;
-  runner.start({[&go] { go.get_future().wait(); }, [&other] { other.set_value(); }});
-  other.get_future().wait();  // on the other thread
-  EXPECT_FALSE(runner.done());
+  runner.start(0, [&go] { go.get_future().wait(); });
+  const std::size_t both[] = {0, 1};
+  for (int i = 0; i < 3; ++i) {
+    runner.start(1, [] {});
+    runner.wait_any(both);
+    EXPECT_TRUE(runner.done(1));
+    EXPECT_FALSE(runner.done(0));
+  }
   go.set_value();
-  runner.wait();
-  EXPECT_TRUE(runner.done());
-}
-
-TEST(ThreadFlushRunner, PartsMayOutnumberItsThreads) {
-  ThreadFlushRunner runner(2);
-  std::atomic<int> sum = 0;
-  std::vector<FlushRunner::Part> parts;
-  for (int i = 1; i <= 10; ++i) parts.emplace_back([&sum, i] { sum += i; });
-  runner.start(std::move(parts));
-  runner.wait();
-  EXPECT_EQ(sum, 55);
+  runner.wait(0);
+  EXPECT_TRUE(runner.done(0));
 }
 
 TEST(ThreadFlushRunner, ItsEndWaitsForWhatIsRunning) {
-  bool ran = false;
+  int ran = 0;
   {
     ThreadFlushRunner runner(2);
-    runner.start({[&ran] { ran = true; }});
+    runner.start(1, [&ran] { ++ran; });
   }
-  EXPECT_TRUE(ran);
+  EXPECT_EQ(ran, 1);
 }
 
 // Batches of ten, see World.

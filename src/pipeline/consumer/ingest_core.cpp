@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kPollWait = 50ms;
 constexpr std::chrono::milliseconds kUnderWayWait{2};
-constexpr int kMaxPolls = 1'000;  // before other duties get their turn
+constexpr int kMaxPolls = 250;  // before other duties get their turn
 constexpr auto kFencedWait = 500ms;
 constexpr auto kHintInterval = 1s;
 constexpr auto kHintWait = 1s;
@@ -40,6 +40,7 @@ IngestCore::IngestCore(IngestCoreConfig config, std::vector<LogStore*> stores, S
       clock_(clock),
       hooks_(std::move(hooks)),
       intake_(config.batch),
+      under_way_(stores_.size()),
       runner_(std::move(runner)) {}
 
 void IngestCore::attach(RecordSource* source) {
@@ -86,11 +87,16 @@ void IngestCore::revoked(const std::vector<int>& partitions, bool lost) {
 void IngestCore::step() {
   breaker_->tick();
   pump();
-  const auto due = intake_.due();
-  if (due && *due <= clock_.now()) flush();
+  collect();
+  if (const auto at = due(); at && *at <= clock_.now()) {
+    flush();
+  } else if (const auto busy = writers(true); intake_.full() && !busy.empty()) {
+    runner_->wait_any(busy);
+    collect();
+  }
   const bool only_storing = !broken_ && !intake_.assigned().empty() &&
                             intake_.in(Lane::store).size() == intake_.assigned().size();
-  if (!only_storing || runner_->done()) settle();
+  if (!only_storing) settle();
   if (!intake_.in(Lane::spill).empty()) come_back();
   if (!intake_.in(Lane::none).empty()) position();
   if (intake_.assigned().empty()) try_breaker();
@@ -100,6 +106,7 @@ void IngestCore::step() {
 }
 
 void IngestCore::finish() {
+  settle();
   flush();
   settle();
   hint(true);
@@ -118,10 +125,10 @@ IngestMode IngestCore::mode() const {
 
 void IngestCore::pump() {
   std::chrono::milliseconds wait = kPollWait;
-  if (const auto due = intake_.due()) wait = std::min(wait, until(*due, clock_.now()));
+  if (const auto at = due()) wait = std::min(wait, until(*at, clock_.now()));
   if (!intake_.in(Lane::drain).empty()) wait = std::min(wait, until(drain_at_, clock_.now()));
-  if (under_way_) wait = std::min(wait, kUnderWayWait);
-  for (int polls = 0; polls < kMaxPolls; ++polls) {
+  if (!writers(true).empty()) wait = std::min(wait, kUnderWayWait);
+  for (int polls = 0; polls < kMaxPolls && !intake_.full(); ++polls) {
     const Result<std::optional<SourceRecord>> polled = source_->poll(wait);
     if (!polled) {
       handle_error(polled.error());
@@ -129,8 +136,7 @@ void IngestCore::pump() {
     }
     if (!polled->has_value()) return;
     take(**polled);
-    const auto due = intake_.due();
-    if (due && *due <= clock_.now()) return;
+    if (const auto at = due(); at && *at <= clock_.now()) return;
     wait = 0ms;
   }
 }
@@ -170,60 +176,103 @@ void IngestCore::handle_error(const Error& error) {
   }
 }
 
+std::vector<std::size_t> IngestCore::writers(bool busy) const {
+  std::vector<std::size_t> found;
+  for (std::size_t i = 0; i < under_way_.size(); ++i) {
+    if ((under_way_[i] != nullptr) == busy) found.push_back(i);
+  }
+  return found;
+}
+
+std::optional<MonotonicTime> IngestCore::due() const {
+  const std::size_t idle = writers(false).size();
+  return idle == 0 ? std::nullopt : intake_.due(idle, stores_.size());
+}
+
 void IngestCore::flush() {
-  settle();
-  if (intake_.buffered() == 0) {
-    (void)intake_.take();
-    return;
-  }
   if (!intake_.in(Lane::spill).empty()) {
-    spill(intake_.take());
-    return;
-  }
-  resilience::Permit permit = breaker_->acquire();
-  if (!permit) {
-    suspend(Error::retriable("circuit breaker " + breaker_->name() + " is open"));
+    settle();
+    stop_storing();
+    if (intake_.buffered() > 0) spill(intake_.take());
     return;
   }
   // Where no more waits there is nothing to do meanwhile.
-  const bool more_waits = intake_.full();
-  begin_store(intake_.take(), std::move(permit));
+  const bool more_waits = intake_.full() || !writers(true).empty();
+  begin_store(intake_.take());
   if (!more_waits) settle();
 }
 
-void IngestCore::begin_store(std::vector<PartitionBatch> batches, resilience::Permit permit) {
-  settle();
-  under_way_ = std::make_unique<UnderWay>();
-  under_way_->permit = std::move(permit);
-  under_way_->shares = share_out(std::move(batches), stores_.size(), config_.share_rows);
-  under_way_->outcomes.resize(under_way_->shares.size());
-  under_way_->durations.resize(under_way_->shares.size());
-  std::vector<FlushRunner::Part> parts;
-  for (std::size_t i = 0; i < under_way_->shares.size(); ++i) {
-    parts.push_back([this, i, its = under_way_.get()] {
+// A partition that goes to Redis goes there from a place that was asked for: its stream must join
+// what is stored.
+void IngestCore::stop_storing() {
+  const std::vector<int> partitions = intake_.in(Lane::store);
+  if (partitions.empty()) return;
+  for (const int partition : partitions) intake_.unposition(partition);
+  (void)source_->pause(partitions);
+}
+
+void IngestCore::begin_store(std::vector<PartitionBatch> batches) {
+  const std::vector<std::size_t> idle = writers(false);
+  const bool trial = breaker_->state() != resilience::BreakerState::closed;
+  auto shares = share_out(std::move(batches), trial ? 1 : idle.size(), config_.share_rows);
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    if (shares[i].empty()) continue;
+    auto begun = std::make_unique<Transaction>();
+    begun->permit = breaker_->acquire();
+    if (!begun->permit) {
+      settle();
+      suspend(Error::retriable("circuit breaker " + breaker_->name() + " is open"));
+      return;
+    }
+    begun->batches = std::move(shares[i]);
+    under_way_[idle[i]] = std::move(begun);
+    runner_->start(idle[i], [this, &store = *stores_[idle[i]], its = under_way_[idle[i]].get()] {
       const MonotonicTime begin = clock_.now();
-      its->outcomes[i] = write_batches(*stores_[i], std::move(its->shares[i]));
-      its->durations[i] = clock_.now() - begin;
+      its->outcome = write_batches(store, std::move(its->batches));
+      its->duration = clock_.now() - begin;
     });
   }
-  runner_->start(std::move(parts));
+}
+
+FlushOutcome IngestCore::end_store(std::size_t writer) {
+  const auto ended = std::move(under_way_[writer]);
+  if (ended->outcome.failure) {
+    ended->permit.failure(ended->duration);
+  } else {
+    ended->permit.success(ended->duration);
+  }
+  record(ended->outcome, ended->duration);
+  return std::move(ended->outcome);
+}
+
+void IngestCore::collect() {
+  std::vector<std::size_t> over;
+  for (const std::size_t writer : writers(true)) {
+    if (!runner_->done(writer)) continue;
+    // What is decided then concerns the others, too.
+    const FlushOutcome& outcome = under_way_[writer]->outcome;
+    if (outcome.failure || !outcome.fenced.empty()) {
+      settle();
+      return;
+    }
+    over.push_back(writer);
+  }
+  for (const std::size_t writer : over) {
+    FlushOutcome outcome = end_store(writer);
+    act_on(outcome);
+  }
 }
 
 std::int64_t IngestCore::settle() {
-  if (!under_way_) return 0;
-  runner_->wait();
-  // Taken first: what follows may come back here.
-  const auto done = std::move(under_way_);
-  FlushOutcome outcome = merge(std::move(done->outcomes));
-  const Nanoseconds duration = *std::max_element(done->durations.begin(), done->durations.end());
-  if (outcome.failure) {
-    done->permit.failure(duration);
-  } else {
-    done->permit.success(duration);
+  std::vector<FlushOutcome> outcomes;
+  for (const std::size_t writer : writers(true)) {
+    runner_->wait(writer);
+    outcomes.push_back(end_store(writer));
   }
-  record(outcome, duration);
-  act_on(outcome);
-  return outcome.inserted + outcome.duplicates + outcome.dead;
+  if (outcomes.empty()) return 0;
+  FlushOutcome all = merge(std::move(outcomes));
+  act_on(all);
+  return all.inserted + all.duplicates + all.dead;
 }
 
 void IngestCore::act_on(FlushOutcome& outcome) {

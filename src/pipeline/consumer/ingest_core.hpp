@@ -45,9 +45,10 @@ struct IngestCoreConfig {
 //   half open:          reading the offsets back is the trial call; it writes, too
 //   closed again:       stream → one transaction → trim, until the stream is empty; then Kafka
 //
-// Under load a flush is under way while the next records are read and parsed, and its partitions
-// are shared out to several stores: a transaction each, at the same time. What it brings is looked
-// at before anything else is asked of a store, decided about a partition, or given back: settle().
+// Under load flushes are under way while the next records are read and parsed: one at each of the
+// stores, each with partitions of its own, and each store goes on as soon as its transaction is
+// over. What they bring is looked at before anything else is asked of a store, decided about a
+// partition, or given back: settle().
 //
 // Threads:  caller synchronises; a store is used on one of the runner's threads, by nobody else
 //           then.
@@ -94,11 +95,19 @@ class IngestCore {
   void take(const SourceRecord& record);
   void handle_error(const Error& error);
   void flush();
-  // Begins a flush, once the one before it is settled.
-  void begin_store(std::vector<PartitionBatch> batches, resilience::Permit permit);
-  // Waits for it, where there is one, and acts on what it brought. Tells how many records are done
-  // with.
+  // When the next flush is due; empty when there is nothing to flush or no store to flush it to.
+  std::optional<MonotonicTime> due() const;
+  std::vector<std::size_t> writers(bool busy) const;
+  // The partitions that are written to the store are given a new place.
+  void stop_storing();
+  // Begins a transaction at each of as many idle stores as are worth it; at least one is idle.
+  void begin_store(std::vector<PartitionBatch> batches);
+  // Acts on what the transactions brought that are over.
+  void collect();
+  // Waits for all of them, and acts on what they brought. Tells how many records are done with.
   std::int64_t settle();
+  // What a transaction brought; its store is idle from here on.
+  FlushOutcome end_store(std::size_t writer);
   void act_on(FlushOutcome& outcome);
   void spill(std::vector<PartitionBatch> batches);
   void record(const FlushOutcome& outcome, Nanoseconds duration);
@@ -138,15 +147,15 @@ class IngestCore {
   const Clock& clock_;
   Hooks hooks_;
 
-  struct UnderWay {
-    std::vector<std::vector<PartitionBatch>> shares;
-    std::vector<FlushOutcome> outcomes;  // of each share
-    std::vector<Nanoseconds> durations;
+  struct Transaction {
+    std::vector<PartitionBatch> batches;
     resilience::Permit permit;
+    FlushOutcome outcome;
+    Nanoseconds duration{};
   };
 
   Intake intake_;
-  std::unique_ptr<UnderWay> under_way_;
+  std::vector<std::unique_ptr<Transaction>> under_way_;  // at each store
   StoredPositions known_;                // what was last learned of the assigned partitions
   std::unique_ptr<FlushRunner> runner_;  // after what it works on: it ends first
   RecordSource* source_ = nullptr;

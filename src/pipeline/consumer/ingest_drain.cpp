@@ -27,12 +27,7 @@ void IngestCore::drain() {
     }
   }
   if (pages.empty()) return;
-  resilience::Permit permit = breaker_->acquire();
-  if (!permit) {
-    suspend(Error::retriable("circuit breaker " + breaker_->name() + " is open"));
-    return;
-  }
-  begin_store(std::move(pages), std::move(permit));
+  begin_store(std::move(pages));
   const std::int64_t records = settle();
   metrics_.spill_drained.add(static_cast<double>(records));
   drain_at_ = std::max(drain_at_, clock_.now()) + Nanoseconds{1s} * records / config_.drain_rate;

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -318,23 +319,26 @@ struct World {
 };
 
 // Work is done when somebody waits for it, or has asked three times; what nobody asks for never is.
+// Whoever waits for any gets the last of them.
 class LateFlushRunner final : public FlushRunner {
  public:
-  void start(std::vector<Part> parts) override {
-    parts_ = std::move(parts);
-    asked_ = 0;
+  void start(std::size_t writer, Work work) override { pending_[writer] = {std::move(work), 0}; }
+  bool done(std::size_t writer) override {
+    const auto found = pending_.find(writer);
+    if (found != pending_.end() && ++found->second.asked == 3) wait(writer);
+    return !pending_.contains(writer);
   }
-  bool done() override {
-    if (!parts_.empty() && ++asked_ == 3) wait();
-    return parts_.empty();
+  void wait(std::size_t writer) override {
+    if (const auto node = pending_.extract(writer)) node.mapped().work();
   }
-  void wait() override {
-    for (const Part& part : std::exchange(parts_, {})) part();
-  }
+  void wait_any(std::span<const std::size_t> writers) override { wait(writers.back()); }
 
  private:
-  std::vector<Part> parts_;
-  int asked_ = 0;
+  struct Pending {
+    Work work;
+    int asked = 0;
+  };
+  std::map<std::size_t, Pending> pending_;
 };
 
 class Member {

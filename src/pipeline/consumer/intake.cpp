@@ -2,32 +2,27 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace stormlog::pipeline {
 
 void Intake::assign(const std::vector<int>& partitions) {
-  for (const int partition : partitions) {
-    drop(partitions_[partition].batch);
-    partitions_[partition] = Partition{};
-  }
+  for (const int partition : partitions) partitions_[partition] = Partition{};
+  count();
 }
 
 void Intake::revoke(const std::vector<int>& partitions) {
-  for (const int partition : partitions) {
-    const auto found = partitions_.find(partition);
-    if (found == partitions_.end()) continue;
-    drop(found->second.batch);
-    partitions_.erase(found);
-  }
+  for (const int partition : partitions) partitions_.erase(partition);
+  count();
 }
 
 Intake::Partition* Intake::place(int partition, Lane lane, std::int64_t base,
                                  std::int64_t expected) {
   const auto found = partitions_.find(partition);
   if (found == partitions_.end()) return nullptr;
-  drop(found->second.batch);
   const std::optional<std::int64_t> stored = found->second.stored;
   found->second = Partition{};
+  count();
   found->second.lane = lane;
   found->second.stored = stored;
   found->second.base = base;
@@ -53,7 +48,6 @@ void Intake::unposition(int partition) {
 
 void Intake::unposition_all() {
   for (const int partition : assigned()) unposition(partition);
-  first_at_.reset();
 }
 
 std::vector<int> Intake::assigned() const {
@@ -99,18 +93,31 @@ std::int64_t Intake::expected(int partition) const {
   return found->second.expected;
 }
 
-void Intake::add_to(Partition& partition, auto&& record, MonotonicTime now) {
-  partition.expected = record.offset + 1;
-  if (!first_at_) first_at_ = now;
-  const std::size_t before = partition.batch.bytes;
-  partition.batch.add(std::move(record));
-  ++buffered_;
-  bytes_ += partition.batch.bytes - before;
+void Intake::Buffered::add(std::size_t more_records, std::size_t more_bytes,
+                           std::optional<MonotonicTime> at) {
+  records += more_records;
+  bytes += more_bytes;
+  if (at && (!first_at || *at < *first_at)) first_at = at;
 }
 
-void Intake::drop(const PartitionBatch& batch) {
-  buffered_ -= batch.rows.size() + batch.dead.size();
-  bytes_ -= batch.bytes;
+void Intake::count() {
+  all_ = ready_ = Buffered{};
+  for (const auto& [number, partition] : partitions_) {
+    const PartitionBatch& batch = partition.batch;
+    const std::size_t records = batch.rows.size() + batch.dead.size();
+    all_.add(records, batch.bytes, partition.first_at);
+    if (!partition.under_way) ready_.add(records, batch.bytes, partition.first_at);
+  }
+}
+
+void Intake::add_to(Partition& partition, auto&& record, MonotonicTime now) {
+  partition.expected = record.offset + 1;
+  if (!partition.first_at) partition.first_at = now;
+  const std::size_t before = partition.batch.bytes;
+  partition.batch.add(std::move(record));
+  const std::size_t bytes = partition.batch.bytes - before;
+  all_.add(1, bytes, now);
+  if (!partition.under_way) ready_.add(1, bytes, now);
 }
 
 void Intake::add(LogRow&& row, MonotonicTime now) {
@@ -121,25 +128,30 @@ void Intake::add(DeadLetter&& letter, MonotonicTime now) {
   add_to(partitions_.at(letter.partition), std::move(letter), now);
 }
 
-std::optional<MonotonicTime> Intake::due() const {
-  if (!first_at_) return std::nullopt;
-  return full() ? *first_at_ : *first_at_ + limits_.linger;
+bool Intake::reaches(const Buffered& buffered, std::size_t part, std::size_t whole) const {
+  return buffered.records * whole >= limits_.max_rows * part ||
+         buffered.bytes * whole >= limits_.max_bytes * part;
+}
+
+std::optional<MonotonicTime> Intake::due(std::size_t idle, std::size_t writers) const {
+  if (!ready_.first_at) return std::nullopt;
+  const bool enough = full() || reaches(ready_, idle, writers);
+  return enough ? *ready_.first_at : *ready_.first_at + limits_.linger;
 }
 
 std::vector<PartitionBatch> Intake::take() {
   std::vector<PartitionBatch> batches;
   for (auto& [number, partition] : partitions_) {
-    if (partition.batch.rows.empty() && partition.batch.dead.empty()) continue;
-    PartitionBatch batch = std::move(partition.batch);
-    partition.batch = PartitionBatch{};
+    if (partition.under_way || !partition.first_at) continue;
+    PartitionBatch batch = std::exchange(partition.batch, {});
     batch.partition = number;
     batch.expected = partition.base;
     batch.next = partition.expected;
     batches.push_back(std::move(batch));
+    partition.first_at.reset();
+    partition.under_way = partition.lane == Lane::store;
   }
-  first_at_.reset();
-  buffered_ = 0;
-  bytes_ = 0;
+  count();
   return batches;
 }
 
@@ -149,6 +161,8 @@ void Intake::stored(int partition, std::int64_t next) {
   found->second.stored = next;
   found->second.base = next;
   if (found->second.lane == Lane::drain) found->second.expected = next;
+  found->second.under_way = false;
+  count();
 }
 
 void Intake::spilled(int partition, std::int64_t next) {

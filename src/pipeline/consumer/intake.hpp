@@ -26,6 +26,9 @@ enum class Lane {
 // on; from there on records are taken in the order of their offsets. What is buffered can be
 // dropped at any time, because only what is stored or spilled counts.
 //
+// What take() gave of a partition in the store lane is under way until stored() or a new position
+// says what became of it: the records behind it are buffered, and stay until then.
+//
 // Threads: caller synchronises.
 class Intake {
  public:
@@ -67,12 +70,13 @@ class Intake {
   void add(LogRow&& row, MonotonicTime now);
   void add(DeadLetter&& letter, MonotonicTime now);
 
-  // When the next flush is due; empty when nothing is buffered. In the past once a limit is met.
-  std::optional<MonotonicTime> due() const;
-  std::size_t buffered() const { return buffered_; }  // records
-  bool full() const { return buffered_ >= limits_.max_rows || bytes_ >= limits_.max_bytes; }
+  // When the next take() is due; empty when there is nothing to take. In the past once there is
+  // enough for `idle` of `writers`, or no room for more.
+  std::optional<MonotonicTime> due(std::size_t idle = 1, std::size_t writers = 1) const;
+  std::size_t buffered() const { return all_.records; }
+  bool full() const { return reaches(all_, 1, 1); }
 
-  // All that is buffered, for one transaction or one append.
+  // What is buffered of the partitions that are not under way.
   std::vector<PartitionBatch> take();
   // After the transaction; in the drain lane the next record is expected there.
   void stored(int partition, std::int64_t next);
@@ -95,17 +99,25 @@ class Intake {
     std::int64_t expected = 0;           // the next record
     std::optional<std::int64_t> gap_seen;
     bool has_gaps = false;
+    bool under_way = false;
     PartitionBatch batch;
+    std::optional<MonotonicTime> first_at;  // when its oldest record came
+  };
+  struct Buffered {
+    std::size_t records = 0;
+    std::size_t bytes = 0;
+    std::optional<MonotonicTime> first_at;
+    void add(std::size_t more_records, std::size_t more_bytes, std::optional<MonotonicTime> at);
   };
   Partition* place(int partition, Lane lane, std::int64_t base, std::int64_t expected);
   void add_to(Partition& partition, auto&& record, MonotonicTime now);
-  void drop(const PartitionBatch& batch);
+  bool reaches(const Buffered& buffered, std::size_t part, std::size_t whole) const;
+  void count();
 
   Limits limits_;
   std::map<int, Partition> partitions_;
-  std::optional<MonotonicTime> first_at_;
-  std::size_t buffered_ = 0;
-  std::size_t bytes_ = 0;
+  Buffered all_;
+  Buffered ready_;  // of the partitions that are not under way
 };
 
 // The first record in Redis that is not stored. `after`: Kafka has none between it and this one.
