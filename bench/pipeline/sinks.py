@@ -61,6 +61,8 @@ def empty():
 
 def consumer_round(number, events, path):
     empty()
+    stores = stack.store_pids()
+    before = {name: stack.cpu_of(pid) for name, pid in stores.items()}
     program = stack.consumer("logs", f"bench-{number}-{time.time_ns()}", "--cache-bytes", "0", program=path)
     try:
         def processed():
@@ -73,7 +75,9 @@ def consumer_round(number, events, path):
         rate = (events - first) / (time.monotonic() - begin)
         if (stored := rows("logs")) != events:
             raise Failed(f"{stored} rows of {events}")
-        return {"rows_per_second": rate, "cpu_us_per_event": {"log-consumer": program.cpu() / events * 1e6}}
+        cpu = {name: (stack.cpu_of(pid) - before[name]) / events * 1e6 for name, pid in stores.items()}
+        cpu["log-consumer"] = program.cpu() / events * 1e6
+        return {"rows_per_second": rate, "cpu_us_per_event": cpu}
     finally:
         program.stop()
 

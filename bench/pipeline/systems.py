@@ -33,8 +33,8 @@ class System:
     def pids(self):
         return {**{one.name: one.process.pid for one in self.programs}, **stack.store_pids()}
 
-    def warm(self, batch):
-        stack.load(self.port, self.body(batch), self.path, self.content_type, warm_up=0,
+    def warm(self, batch, rate=0):
+        stack.load(self.port, self.body(batch), self.path, self.content_type, rate=rate, warm_up=0,
                    seconds=self.warm_up)
 
     def stop(self):

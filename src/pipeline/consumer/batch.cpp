@@ -44,16 +44,6 @@ std::string safe_text(std::string_view text, std::size_t max_bytes) {
   return out;
 }
 
-void PartitionBatch::add(LogRow&& row) {
-  bytes += row.payload.size();
-  rows.push_back(std::move(row));
-}
-
-void PartitionBatch::add(DeadLetter&& letter) {
-  bytes += letter.payload.size();
-  dead.push_back(std::move(letter));
-}
-
 std::pair<PartitionBatch, PartitionBatch> PartitionBatch::split(std::size_t at) && {
   assert(at > 0 && at < rows.size());
   PartitionBatch first;

@@ -52,11 +52,8 @@ struct PartitionBatch {
   std::vector<LogRow> rows;
   std::vector<DeadLetter> dead;
   std::map<std::int64_t, std::int64_t> gaps;
-  std::size_t bytes = 0;
+  std::size_t bytes = 0;  // of their payloads
 
-  // In the order of their offsets; `next` is the caller's.
-  void add(LogRow&& row);
-  void add(DeadLetter&& letter);
   // Cuts it before rows[at] into two that follow each other. Needs 0 < at < rows.size().
   std::pair<PartitionBatch, PartitionBatch> split(std::size_t at) &&;
 };

@@ -17,7 +17,7 @@ constexpr auto kFencedWait = 500ms;
 constexpr auto kHintInterval = 1s;
 constexpr auto kHintWait = 1s;
 constexpr auto kWarnInterval = 10s;
-constexpr std::size_t kTimedRows = 64;  // of each flush
+constexpr std::size_t kTimedRows = 32;  // of each batch
 
 std::chrono::milliseconds until(MonotonicTime then, MonotonicTime now) {
   return std::max(0ms, std::chrono::ceil<std::chrono::milliseconds>(then - now));
@@ -155,7 +155,8 @@ void IngestCore::take(const SourceRecord& record) {
     case Intake::Verdict::take:
       break;
   }
-  std::visit([&](auto&& parsed) { intake_.add(std::move(parsed), clock_.now()); }, parse(record));
+  intake_.add(record.partition, record.offset, clock_.now(),
+              [&](PartitionBatch& batch) { parse(record, batch); });
 }
 
 void IngestCore::handle_error(const Error& error) {
@@ -282,9 +283,9 @@ void IngestCore::act_on(FlushOutcome& outcome) {
     // What is drained Kafka was told when it was spilled.
     if (intake_.lane(partition) == Lane::store) hints_[partition] = position.next;
   }
-  for (const LogRow& row : outcome.rows) {
-    if (!last_stored_produced_ || row.produced > *last_stored_produced_) {
-      last_stored_produced_ = row.produced;
+  for (const std::vector<LogRow>& rows : outcome.rows) {
+    for (const LogRow& row : rows) {
+      last_stored_produced_ = std::max(last_stored_produced_.value_or(row.produced), row.produced);
     }
   }
   for (const int partition : outcome.fenced) {
@@ -298,7 +299,8 @@ void IngestCore::act_on(FlushOutcome& outcome) {
   if (outcome.failure) suspend(*outcome.failure);
   publish();
   if (outcome.dead > 0 && hooks_.on_dead_letters) hooks_.on_dead_letters();
-  if (hooks_.on_stored) hooks_.on_stored(std::move(outcome.rows));
+  if (!hooks_.on_stored) return;
+  for (std::vector<LogRow>& rows : outcome.rows) hooks_.on_stored(std::move(rows));
 }
 
 void IngestCore::spill(std::vector<PartitionBatch> batches) {
@@ -321,11 +323,13 @@ void IngestCore::record(const FlushOutcome& outcome, Nanoseconds duration) {
   metrics_.failed.add(static_cast<double>(outcome.dead));
   metrics_.processed.add(static_cast<double>(outcome.inserted + outcome.duplicates + outcome.dead));
   metrics_.fenced.add(static_cast<double>(outcome.fenced.size()));
-  const std::size_t stride = std::max<std::size_t>(1, outcome.rows.size() / kTimedRows);
   const WallTime now = clock_.wall_now();
-  for (std::size_t i = 0; i < outcome.rows.size(); i += stride) {
-    const WallTime received{Nanoseconds{outcome.rows[i].event.observed_timestamp_ns}};
-    if (now > received) metrics_.end_to_end_seconds.observe(now - received);
+  for (const std::vector<LogRow>& rows : outcome.rows) {
+    const std::size_t stride = std::max<std::size_t>(1, rows.size() / kTimedRows);
+    for (std::size_t i = 0; i < rows.size(); i += stride) {
+      const WallTime received{Nanoseconds{rows[i].event.observed_timestamp_ns}};
+      if (now > received) metrics_.end_to_end_seconds.observe(now - received);
+    }
   }
 }
 

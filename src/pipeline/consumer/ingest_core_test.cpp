@@ -324,6 +324,26 @@ TEST_F(IngestCoreTest, AnAppendWithoutAnAnswerIsMadeGoodWithoutADouble) {
   expect_each_once(40);
 }
 
+// One that was being stored when another, new one found the store away: what is spilled of it must
+// join what is stored, also when Redis forgets the first of it.
+TEST_F(IngestCoreTest, APartitionThatWasStoredJoinsTheOthersInRedis) {
+  member->core().revoked({0, 1}, false);
+  member->core().assigned({0});
+  world.kafka.produce(0, 10);
+  ASSERT_TRUE(member->run_until([&] { return stored() == 10; }));
+  world.kafka.produce(1, 3);
+  member->core().assigned({1});
+  world.store.down = true;
+  ASSERT_TRUE(until(IngestMode::cache_only));
+  for (int round = 1; round <= 3; ++round) {
+    world.kafka.produce(0, 10);
+    ASSERT_TRUE(until_spilled(3 + 10 * round));
+    for (const auto& [offset, record] : world.spill.logs[0]) {
+      EXPECT_EQ(record.after, offset) << "a hole before it would not be seen";
+    }
+  }
+}
+
 TEST_F(IngestCoreTest, ATopicThatWasMadeAnewIsNotSpilledBehindTheOldOne) {
   go_cache_only(10, 20);
   for (const int partition : {0, 1}) {

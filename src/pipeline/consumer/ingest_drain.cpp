@@ -76,7 +76,7 @@ std::optional<PartitionBatch> IngestCore::next_page(int partition, std::size_t s
     record.id = one.id;
     record.traceparent = one.trace.traceparent;
     record.tracestate = one.trace.tracestate;
-    std::visit([&](auto&& parsed) { page.add(std::move(parsed)); }, parse(record));
+    parse(record, page);
     page.next = one.offset + 1;
   }
   if (page.rows.empty() && page.dead.empty()) {

@@ -110,22 +110,12 @@ void Intake::count() {
   }
 }
 
-void Intake::add_to(Partition& partition, auto&& record, MonotonicTime now) {
-  partition.expected = record.offset + 1;
+void Intake::added(Partition& partition, std::int64_t offset, std::size_t bytes,
+                   MonotonicTime now) {
+  partition.expected = offset + 1;
   if (!partition.first_at) partition.first_at = now;
-  const std::size_t before = partition.batch.bytes;
-  partition.batch.add(std::move(record));
-  const std::size_t bytes = partition.batch.bytes - before;
   all_.add(1, bytes, now);
   if (!partition.under_way) ready_.add(1, bytes, now);
-}
-
-void Intake::add(LogRow&& row, MonotonicTime now) {
-  add_to(partitions_.at(row.partition), std::move(row), now);
-}
-
-void Intake::add(DeadLetter&& letter, MonotonicTime now) {
-  add_to(partitions_.at(letter.partition), std::move(letter), now);
 }
 
 bool Intake::reaches(const Buffered& buffered, std::size_t part, std::size_t whole) const {
@@ -147,6 +137,8 @@ std::vector<PartitionBatch> Intake::take() {
     batch.partition = number;
     batch.expected = partition.base;
     batch.next = partition.expected;
+    // The next one is about as large.
+    partition.batch.rows.reserve(batch.rows.size());
     batches.push_back(std::move(batch));
     partition.first_at.reset();
     partition.under_way = partition.lane == Lane::store;

@@ -67,8 +67,14 @@ class Intake {
   Verdict offer(int partition, std::int64_t offset);
   std::int64_t expected(int partition) const;
 
-  void add(LogRow&& row, MonotonicTime now);
-  void add(DeadLetter&& letter, MonotonicTime now);
+  // After Verdict::take: `fill(batch)` puts the record into its partition's batch.
+  template <typename Fill>
+  void add(int partition, std::int64_t offset, MonotonicTime now, Fill fill) {
+    Partition& state = partitions_.at(partition);
+    const std::size_t before = state.batch.bytes;
+    fill(state.batch);
+    added(state, offset, state.batch.bytes - before, now);
+  }
 
   // When the next take() is due; empty when there is nothing to take. In the past once there is
   // enough for `idle` of `writers`, or no room for more.
@@ -110,7 +116,7 @@ class Intake {
     void add(std::size_t more_records, std::size_t more_bytes, std::optional<MonotonicTime> at);
   };
   Partition* place(int partition, Lane lane, std::int64_t base, std::int64_t expected);
-  void add_to(Partition& partition, auto&& record, MonotonicTime now);
+  void added(Partition& partition, std::int64_t offset, std::size_t bytes, MonotonicTime now);
   bool reaches(const Buffered& buffered, std::size_t part, std::size_t whole) const;
   void count();
 

@@ -12,23 +12,18 @@ using Verdict = Intake::Verdict;
 
 constexpr Intake::Limits kLimits{3, 1'000, 20ms};
 
-LogRow row(int partition, std::int64_t offset, std::size_t bytes = 10) {
-  LogRow row;
-  row.partition = partition;
-  row.offset = offset;
-  row.payload.assign(bytes, 'x');
-  return row;
-}
-
 class IntakeTest : public testing::Test {
  protected:
   IntakeTest() {
     intake.assign({0, 1});
     intake.position(0, 100, 100);
   }
-  void take(std::int64_t offset) {
-    ASSERT_EQ(intake.offer(0, offset), Verdict::take);
-    intake.add(row(0, offset), clock.now());
+  void take(std::int64_t offset, int partition = 0, std::size_t bytes = 10) {
+    ASSERT_EQ(intake.offer(partition, offset), Verdict::take);
+    intake.add(partition, offset, clock.now(), [&](PartitionBatch& batch) {
+      batch.rows.emplace_back().offset = offset;
+      batch.bytes += bytes;
+    });
   }
   ManualClock clock;
   Intake intake{kLimits};
@@ -66,17 +61,64 @@ TEST_F(IntakeTest, IsDueByCountByBytesOrByTime) {
   EXPECT_LE(intake.due(), clock.now());
   (void)intake.take();
   EXPECT_FALSE(intake.due());
-  ASSERT_EQ(intake.offer(0, 103), Verdict::take);
-  intake.add(row(0, 103, 1'000), clock.now());
+  intake.stored(0, 103);
+  take(103, 0, 1'000);
   EXPECT_LE(intake.due(), clock.now());
+}
+
+TEST_F(IntakeTest, WhatIsUnderWayIsNotOvertaken) {
+  intake.position(1, 0, 0);
+  take(100);
+  EXPECT_EQ(intake.take().size(), 1U);
+  clock.advance(1s);
+  take(101);
+  EXPECT_EQ(intake.buffered(), 1U);
+  EXPECT_FALSE(intake.due());
+  EXPECT_TRUE(intake.take().empty());
+  clock.advance(5ms);
+  take(0, 1);
+  EXPECT_EQ(intake.due(), clock.now() + 20ms);  // of the partition that can be taken
+  const std::vector<PartitionBatch> other = intake.take();
+  ASSERT_EQ(other.size(), 1U);
+  EXPECT_EQ(other[0].partition, 1);
+  intake.stored(0, 101);
+  EXPECT_EQ(intake.due(), clock.now() + 15ms);
+  const std::vector<PartitionBatch> next = intake.take();
+  ASSERT_EQ(next.size(), 1U);
+  EXPECT_EQ(next[0].expected, 101);
+  EXPECT_EQ(next[0].next, 102);
+}
+
+TEST_F(IntakeTest, WhatWasUnderWayIsNotWhenItsPartitionIsPositionedAnew) {
+  take(100);
+  (void)intake.take();
+  intake.unposition(0);
+  intake.position(0, 100, 100);
+  take(100);
+  EXPECT_EQ(intake.take().size(), 1U);
+}
+
+TEST_F(IntakeTest, ForOneWriterOfTwoHalfIsEnoughUnlessThereIsNoRoomForMore) {
+  intake.position(1, 0, 0);
+  take(100);
+  EXPECT_GT(intake.due(1, 2), clock.now());
+  take(101);
+  EXPECT_LE(intake.due(1, 2), clock.now());
+  EXPECT_GT(intake.due(2, 2), clock.now());
+  (void)intake.take();
+  take(0, 1);
+  EXPECT_GT(intake.due(1, 2), clock.now());
+  take(102);
+  take(103);
+  EXPECT_TRUE(intake.full());
+  EXPECT_LE(intake.due(1, 2), clock.now());
 }
 
 TEST_F(IntakeTest, CountsAllPartitionsTogetherAndNotWhatIsDropped) {
   intake.position(1, 0, 0);
   take(100);
   take(101);
-  ASSERT_EQ(intake.offer(1, 0), Verdict::take);
-  intake.add(row(1, 0), clock.now());
+  take(0, 1);
   EXPECT_TRUE(intake.full());
   intake.unposition(1);
   EXPECT_EQ(intake.buffered(), 2U);

@@ -11,7 +11,7 @@ TraceHeaders trace_of(const SourceRecord& record) {
 
 }  // namespace
 
-std::variant<LogRow, DeadLetter> parse(const SourceRecord& record) {
+void parse(const SourceRecord& record, PartitionBatch& batch) {
   Result<EventRecord> event = decode_stored(record.payload);
   if (!event) {
     DeadLetter letter;
@@ -23,9 +23,11 @@ std::variant<LogRow, DeadLetter> parse(const SourceRecord& record) {
     letter.key = std::string(record.key);
     letter.payload = std::string(record.payload);
     letter.trace = trace_of(record);
-    return letter;
+    batch.bytes += letter.payload.size();
+    batch.dead.push_back(std::move(letter));
+    return;
   }
-  LogRow row;
+  LogRow& row = batch.rows.emplace_back();  // in its place: it is large to move
   row.event = std::move(*event);
   row.partition = record.partition;
   row.offset = record.offset;
@@ -33,7 +35,7 @@ std::variant<LogRow, DeadLetter> parse(const SourceRecord& record) {
   row.key = std::string(record.key);
   row.payload = std::string(record.payload);
   row.trace = trace_of(record);
-  return row;
+  batch.bytes += row.payload.size();
 }
 
 }  // namespace stormlog::pipeline

@@ -1,14 +1,12 @@
 #pragma once
 
-#include <variant>
-
 #include "pipeline/consumer/batch.hpp"
 #include "pipeline/consumer/record_source.hpp"
 
 namespace stormlog::pipeline {
 
-// A row, or a dead letter where the payload is no stored form. The same for a record from Kafka and
-// for one that was spilled.
-std::variant<LogRow, DeadLetter> parse(const SourceRecord& record);
+// Adds a row to the batch, or a dead letter where the payload is no stored form. The same for a
+// record from Kafka and for one that was spilled.
+void parse(const SourceRecord& record, PartitionBatch& batch);
 
 }  // namespace stormlog::pipeline

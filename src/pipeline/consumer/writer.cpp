@@ -100,7 +100,7 @@ class Flush {
     for (const auto& [partition, position] : written.moved) outcome_.stored[partition] = position;
     for (PartitionBatch& batch : batches) {
       outcome_.dead += static_cast<std::int64_t>(batch.dead.size());
-      std::move(batch.rows.begin(), batch.rows.end(), std::back_inserter(outcome_.rows));
+      if (!batch.rows.empty()) outcome_.rows.push_back(std::move(batch.rows));
     }
   }
 

@@ -12,7 +12,7 @@ namespace stormlog::pipeline {
 // What became of a flush.
 struct FlushOutcome {
   StoredPositions stored;
-  std::vector<LogRow> rows;  // that are in the table now
+  std::vector<std::vector<LogRow>> rows;  // that are in the table now, of each batch
   std::int64_t inserted = 0;
   std::int64_t duplicates = 0;
   std::int64_t dead = 0;

@@ -37,7 +37,7 @@ PartitionBatch batch(int partition, std::int64_t expected, std::vector<std::int6
                                     ? std::string("no\0event", 8)
                                     : test::stored_event(static_cast<std::uint32_t>(offset), body);
     record.payload = payload;
-    std::visit([&](auto&& parsed) { batch.add(std::move(parsed)); }, parse(record));
+    parse(record, batch);
     batch.next = offset + 1;
   }
   return batch;
