@@ -25,6 +25,7 @@ build_packages=(
   'zlib1g-dev'
   'libzstd-dev'
   'libsnappy-dev'
+  'libjemalloc-dev'
   'libprotozero-dev'
   'libgtest-dev'
   'libgmock-dev'
