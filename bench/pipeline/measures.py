@@ -60,7 +60,7 @@ def durable(system, batch=100):
         if (now := system.stored()) > last:
             last, still = now, time.monotonic()
             took = still - begin
-        time.sleep(0.02)
+        time.sleep(0.05)
     events = last - before
     if events < counted:
         raise Failed(f"{events} rows of {counted} acknowledged events")

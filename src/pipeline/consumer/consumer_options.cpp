@@ -53,10 +53,10 @@ void add_log_consumer_options(OptionTable& options, LogConsumerConfig& config) {
               "Limit on connecting to Redis and on each of its answers.");
   options.add(
       "batch-rows", &config.batch_rows, {1, 100'000},
-      "A flush is due when there are so many for each of --writers. Raising it makes fewer, "
-      "longer transactions.");
+      "A flush is due when there are so many for each idle one of --writers. Raising it makes "
+      "fewer, longer transactions.");
   options.add_bytes("batch-bytes", &config.batch_bytes, {1'024, 256ULL << 20},
-                    "A flush is due when there is so much for each of --writers.");
+                    "A flush is due when there is so much for each idle one of --writers.");
   options.add("writers", &config.writers, {1, 16},
               "Connections to PostgreSQL that store at the same time, each the batches of "
               "partitions of its own.");
