@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "chaos/check/support.hpp"
-#include "common/base/suggest.hpp"
 #include "common/base/units.hpp"
 
 namespace stormlog::chaos {
@@ -55,12 +54,7 @@ Json expectation(const document::Params& params) {
 CheckResult judge(const RunRecord& run, const document::Params& params) {
   const std::string& name = params.text("name");
   Json expected = expectation(params);
-  if (std::find(run.breakers_seen.begin(), run.breakers_seen.end(), name) ==
-      run.breakers_seen.end()) {
-    return unknown(
-        "no service told of a breaker \"" + name + "\"" + did_you_mean(name, run.breakers_seen),
-        expected);
-  }
+  if (const auto unseen = unseen_breaker(run, name)) return unknown(*unseen, expected);
   if (params.has("stays")) return judge_stays(run, params, expected);
 
   const auto injected = first_injection(run);

@@ -27,6 +27,10 @@ std::function<RunRecord()> killed_with(const std::function<void(Story&)>& change
 
 const auto kNoTransitions = killed_with([](Story& run) { run.record.transitions.clear(); });
 const auto kNoBreaker = killed_with([](Story& run) { run.record.breakers_seen = {"producers"}; });
+const auto kRefused = killed_with([](Story& run) {
+  run.record.breakers_seen.clear();
+  run.record.breakers_refused = {"api-gateway: http://127.0.0.1:8080: status 401"};
+});
 const auto kStillOpen = killed_with([](Story& run) { run.record.transitions.resize(1); });
 const auto kNeverHalfOpen = killed_with([](Story& run) {
   run.record.transitions.clear();
@@ -165,6 +169,7 @@ INSTANTIATE_TEST_SUITE_P(
          }),
          kPassed},
         {"did_not_open", "fail_fast", {"name=producer"}, kNoTransitions, kUnknown, "did not open"},
+        {"refused", "fail_fast", {"name=producer"}, kRefused, kUnknown, "status 401 (a token"},
         {"not_observable", "fail_fast", {"name=producer"}, kNoBreaker, kUnknown, "no service told"},
         {"nobody_asked",
          "fail_fast",

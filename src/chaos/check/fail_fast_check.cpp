@@ -4,7 +4,6 @@
 #include <map>
 
 #include "chaos/check/support.hpp"
-#include "common/base/suggest.hpp"
 #include "common/base/units.hpp"
 
 namespace stormlog::chaos {
@@ -31,12 +30,7 @@ CheckResult judge(const RunRecord& run, const document::Params& params) {
   Json expected = {{"p99_ms", to_ms(params.duration("p99"))},
                    {"status", status},
                    {"retry_after", params.boolean("retry_after")}};
-  if (std::find(run.breakers_seen.begin(), run.breakers_seen.end(), breaker) ==
-      run.breakers_seen.end()) {
-    return unknown("no service told of a breaker \"" + breaker + "\"" +
-                       did_you_mean(breaker, run.breakers_seen),
-                   expected);
-  }
+  if (const auto unseen = unseen_breaker(run, breaker)) return unknown(*unseen, expected);
   const auto intervals = open_intervals(run, breaker);
   if (intervals.empty()) return unknown("breaker " + breaker + " did not open", expected);
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <map>
 
+#include "common/base/suggest.hpp"
+
 namespace stormlog::chaos {
 namespace {
 
@@ -39,6 +41,17 @@ CheckResult failed(std::string reason, nlohmann::ordered_json measured,
 CheckResult unknown(std::string reason, nlohmann::ordered_json expected) {
   return {CheckOutcome::unknown, nlohmann::ordered_json::object(), std::move(expected),
           std::move(reason)};
+}
+
+std::optional<std::string> unseen_breaker(const RunRecord& run, const std::string& name) {
+  const std::vector<std::string>& seen = run.breakers_seen;
+  if (std::find(seen.begin(), seen.end(), name) != seen.end()) return std::nullopt;
+  std::string why = "no service told of a breaker \"" + name + "\"" + did_you_mean(name, seen);
+  for (const std::string& refused : run.breakers_refused) why += "; " + refused;
+  if (!run.breakers_refused.empty()) {
+    why += " (a token goes into the service's `headers` in the stack file)";
+  }
+  return why;
 }
 
 std::optional<Nanoseconds> first_injection(const RunRecord& run) {

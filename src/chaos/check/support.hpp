@@ -27,6 +27,9 @@ CheckResult failed(std::string reason, nlohmann::ordered_json measured,
                    nlohmann::ordered_json expected);
 CheckResult unknown(std::string reason, nlohmann::ordered_json expected);
 
+// Why nothing is known of a breaker of that name; empty where a service told of one.
+std::optional<std::string> unseen_breaker(const RunRecord& run, const std::string& name);
+
 // When the first fault went in; empty when none did.
 std::optional<Nanoseconds> first_injection(const RunRecord& run);
 // When the last fault was over: healed, or injected where it is a one-off; empty when no fault went

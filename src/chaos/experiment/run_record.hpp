@@ -145,6 +145,7 @@ struct RunRecord {
   std::vector<FaultRecord> faults;
   std::vector<BreakerTransition> transitions;  // by `at`
   std::vector<std::string> breakers_seen;      // names of breakers that were observable at all
+  std::vector<std::string> breakers_refused;   // "service: why it does not tell of its breakers"
   std::vector<ProcessEvent> processes;
   std::vector<std::string> processes_watched;
   std::vector<MemorySample> memory;  // by `at`; a service that does not run has no sample

@@ -25,7 +25,9 @@ bool in_trouble(const std::string& state) {
 BreakerObserver::BreakerObserver(const Stack& stack, Journal& journal) : journal_(journal) {
   for (const ServiceSpec& service : stack.services) {
     if (service.metrics_url.empty() && service.breaker_events_url.empty()) continue;
-    sources_.push_back({service.name, service.metrics_url, service.breaker_events_url});
+    Source source{service.name, service.metrics_url, service.breaker_events_url, {}};
+    for (const auto& [name, value] : service.headers) source.headers.add(name, value);
+    sources_.push_back(std::move(source));
   }
 }
 
@@ -61,16 +63,17 @@ void BreakerObserver::follow(const Source& source) {
 void BreakerObserver::follow_events(const Source& source) {
   http::FetchRequest request;
   request.url = source.events_url;
+  request.headers = source.headers;
   request.headers.add("Accept", "text/event-stream");
   request.timeout = std::chrono::milliseconds{0};
   while (!stop_) {
-    // An error is a service that is down: normal here, and it shows as a process event.
     const auto ended =
         http::read_event_stream(request, stop_, [&](std::string_view event, std::string_view data) {
           on_event(source, event, data);
           return !stop_;
         });
-    static_cast<void>(ended);
+    // Other errors are a service that is down: normal here, and it shows as a process event.
+    if (!ended.ok() && ended.error().code == "STATUS") refused(source, ended.error().message);
     if (!stop_) std::this_thread::sleep_for(kReconnectInterval);
   }
 }
@@ -100,6 +103,7 @@ void BreakerObserver::on_event(const Source& source, std::string_view event,
 void BreakerObserver::poll_metrics(const Source& source) {
   http::FetchRequest request;
   request.url = source.metrics_url;
+  request.headers = source.headers;
   request.timeout = std::chrono::milliseconds{2'000};
   while (!stop_) {
     const auto page = http::fetch(request);
@@ -113,6 +117,8 @@ void BreakerObserver::poll_metrics(const Source& source) {
         on_state(source, name->second, state->second, "metrics");
       }
       connected(source.service);
+    } else if (page.ok()) {
+      refused(source, source.metrics_url + ": status " + std::to_string(page->status));
     }
     std::this_thread::sleep_for(kPollInterval);
   }
@@ -156,6 +162,14 @@ void BreakerObserver::connected(const std::string& service) {
   changed_.notify_all();
 }
 
+void BreakerObserver::refused(const Source& source, const std::string& error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!refused_.emplace(source.service, error).second) return;
+  }
+  journal_.write("breakers_refused", {{"service", source.service}, {"error", error}});
+}
+
 std::vector<BreakerTransition> BreakerObserver::transitions() const {
   const std::lock_guard lock(mutex_);
   auto sorted = transitions_;
@@ -167,6 +181,13 @@ std::vector<BreakerTransition> BreakerObserver::transitions() const {
 std::vector<std::string> BreakerObserver::breakers() const {
   const std::lock_guard lock(mutex_);
   return names_;
+}
+
+std::vector<std::string> BreakerObserver::refusals() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> all;
+  for (const auto& [service, error] : refused_) all.push_back(service + ": " + error);
+  return all;
 }
 
 Nanoseconds BreakerObserver::last_change() const {

@@ -12,12 +12,14 @@
 #include "chaos/experiment/run_record.hpp"
 #include "chaos/runner/journal.hpp"
 #include "chaos/stack/stack.hpp"
+#include "common/http/message.hpp"
 
 namespace stormlog::chaos {
 
 // Follows the circuit breakers of all services: through their event stream where the stack file
 // names one, so that a state of a few milliseconds is not missed, else by polling
-// resilience4j_circuitbreaker_state on their metrics page.
+// resilience4j_circuitbreaker_state on their metrics page. A service that refuses to tell is
+// written to the journal, once, as "breakers_refused".
 //
 // Threads: one for each service; transitions() on any.
 class BreakerObserver {
@@ -32,6 +34,8 @@ class BreakerObserver {
 
   std::vector<BreakerTransition> transitions() const;
   std::vector<std::string> breakers() const;
+  // "service: status", of each that refused.
+  std::vector<std::string> refusals() const;
   // When a breaker last changed; and whether all are closed or out of use by hand.
   Nanoseconds last_change() const;
   bool all_closed() const;
@@ -41,6 +45,7 @@ class BreakerObserver {
     std::string service;
     std::string metrics_url;
     std::string events_url;
+    http::Headers headers;
   };
 
   void follow(const Source& source);
@@ -52,6 +57,7 @@ class BreakerObserver {
                 const char* how);
   void record(BreakerTransition transition);
   void connected(const std::string& service);
+  void refused(const Source& source, const std::string& error);
 
   Journal& journal_;
   std::vector<Source> sources_;
@@ -61,6 +67,7 @@ class BreakerObserver {
   std::map<std::string, std::string> states_;  // "service/breaker" → state
   std::vector<std::string> names_;
   std::vector<std::string> connected_;
+  std::map<std::string, std::string> refused_;  // service → how
   std::vector<BreakerTransition> transitions_;
   std::vector<std::thread> threads_;
 };

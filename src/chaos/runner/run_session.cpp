@@ -289,6 +289,7 @@ void RunSession::collect() {
     breakers_->stop();
     record_.transitions = breakers_->transitions();
     record_.breakers_seen = breakers_->breakers();
+    record_.breakers_refused = breakers_->refusals();
   }
   if (faults_) record_.faults = faults_->records();
   record_.duration = journal_->now();

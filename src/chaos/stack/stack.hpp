@@ -68,7 +68,8 @@ struct ServiceSpec {
   // For the engine.
   std::string metrics_url;         // Prometheus text
   std::string breaker_events_url;  // SSE of transitions, where the service has one
-  bool is_protected = false;       // never hit by a fault
+  std::vector<std::pair<std::string, std::string>> headers;  // of the requests for both
+  bool is_protected = false;                                 // never hit by a fault
   bool managed() const { return !command.empty(); }
 };
 

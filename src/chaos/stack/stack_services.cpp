@@ -33,6 +33,7 @@ const std::vector<ParamSpec>& service_params() {
       {.name = "install", .type = ParamType::text},
       {.name = "metrics", .type = ParamType::text},
       {.name = "breaker_events", .type = ParamType::text},
+      {.name = "headers", .type = ParamType::node},
       {.name = "protected", .type = ParamType::boolean, .default_text = "false"},
       {.name = "process", .type = ParamType::node},
   };
@@ -192,18 +193,24 @@ class ServiceReader {
         spec.files.push_back({stack_.root / paths.text("from"), stack_.root / paths.text("to")});
       }
     }
-    if (params.has("environment")) {
-      const Node& environment = params.node("environment");
-      if (!environment.is_map()) {
-        diagnostics_.error(environment, what_ + ", environment must be a map");
-      }
-      for (const auto& [key, value] : environment.entries) {
-        if (!value.is_scalar() && !value.is_null()) {
-          diagnostics_.error(value, what_ + ", environment: \"" + key.scalar + "\" must be text");
-        }
-        spec.environment[key.scalar] = value.scalar;
-      }
+    for (const auto& [name, value] : read_map_of_texts(params, "environment")) {
+      spec.environment[name] = value;
     }
+  }
+
+  std::vector<std::pair<std::string, std::string>> read_map_of_texts(const Params& params,
+                                                                     const std::string& name) {
+    std::vector<std::pair<std::string, std::string>> found;
+    if (!params.has(name)) return found;
+    const Node& map = params.node(name);
+    if (!map.is_map()) diagnostics_.error(map, what_ + ", " + name + " must be a map");
+    for (const auto& [key, value] : map.entries) {
+      if (!value.is_scalar() && !value.is_null()) {
+        diagnostics_.error(value, what_ + ", " + name + ": \"" + key.scalar + "\" must be text");
+      }
+      found.emplace_back(key.scalar, value.scalar);
+    }
+    return found;
   }
 
   void read_texts(const Params& params, ServiceSpec& spec) {
@@ -215,6 +222,7 @@ class ServiceReader {
     text("install", spec.install_hint);
     text("metrics", spec.metrics_url);
     text("breaker_events", spec.breaker_events_url);
+    spec.headers = read_map_of_texts(params, "headers");
     if (params.has("depends_on")) spec.depends_on = params.text_list("depends_on");
     if (params.has("protected")) spec.is_protected = params.boolean("protected");
   }

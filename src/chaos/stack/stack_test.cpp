@@ -65,6 +65,7 @@ services:
     stop: {signal: INT, timeout: 3s}
     install: apt-get install java
     metrics: http://127.0.0.1:1/metrics
+    headers: {Authorization: "Bearer ${port}"}
     protected: yes
   app:
     command: [app]
@@ -85,6 +86,7 @@ services:
   EXPECT_EQ(kafka.files.at(0).to, data + "/a");
   EXPECT_EQ(kafka.environment.at("HEAP"), "512m");
   EXPECT_EQ(kafka.environment.at("EMPTY"), "");
+  EXPECT_THAT(kafka.headers, ElementsAre(std::pair("Authorization", "Bearer 9092")));
   EXPECT_EQ(kafka.data, data);
   EXPECT_THAT(kafka.ports, ElementsAre(9092, 9093));
   EXPECT_EQ(kafka.health.kind, HealthCheck::Kind::tcp);
