@@ -1,6 +1,7 @@
 #include "pipeline/consumer/ingest_core.hpp"
 
 #include <algorithm>
+#include <cassert>
 
 #include "common/base/log.hpp"
 #include "pipeline/consumer/parse_record.hpp"
@@ -186,7 +187,8 @@ std::vector<std::size_t> IngestCore::writers(bool busy) const {
 }
 
 std::optional<MonotonicTime> IngestCore::due() const {
-  const std::size_t idle = writers(false).size();
+  const auto idle =
+      static_cast<std::size_t>(std::count(under_way_.begin(), under_way_.end(), nullptr));
   return idle == 0 ? std::nullopt : intake_.due(idle, stores_.size());
 }
 
@@ -214,6 +216,7 @@ void IngestCore::stop_storing() {
 
 void IngestCore::begin_store(std::vector<PartitionBatch> batches) {
   const std::vector<std::size_t> idle = writers(false);
+  assert(!idle.empty());
   const bool trial = breaker_->state() != resilience::BreakerState::closed;
   auto shares = share_out(std::move(batches), trial ? 1 : idle.size(), config_.share_rows);
   for (std::size_t i = 0; i < shares.size(); ++i) {
@@ -235,7 +238,7 @@ void IngestCore::begin_store(std::vector<PartitionBatch> batches) {
   }
 }
 
-FlushOutcome IngestCore::end_store(std::size_t writer) {
+FlushOutcome IngestCore::end_one(std::size_t writer) {
   const auto ended = std::move(under_way_[writer]);
   if (ended->outcome.failure) {
     ended->permit.failure(ended->duration);
@@ -258,19 +261,19 @@ void IngestCore::collect() {
     }
     over.push_back(writer);
   }
-  for (const std::size_t writer : over) {
-    FlushOutcome outcome = end_store(writer);
-    act_on(outcome);
-  }
+  end_store(over);
 }
 
 std::int64_t IngestCore::settle() {
+  const std::vector<std::size_t> busy = writers(true);
+  for (const std::size_t writer : busy) runner_->wait(writer);
+  return end_store(busy);
+}
+
+std::int64_t IngestCore::end_store(const std::vector<std::size_t>& writers) {
+  if (writers.empty()) return 0;
   std::vector<FlushOutcome> outcomes;
-  for (const std::size_t writer : writers(true)) {
-    runner_->wait(writer);
-    outcomes.push_back(end_store(writer));
-  }
-  if (outcomes.empty()) return 0;
+  for (const std::size_t writer : writers) outcomes.push_back(end_one(writer));
   FlushOutcome all = merge(std::move(outcomes));
   act_on(all);
   return all.inserted + all.duplicates + all.dead;

@@ -106,8 +106,9 @@ class IngestCore {
   void collect();
   // Waits for all of them, and acts on what they brought. Tells how many records are done with.
   std::int64_t settle();
-  // What a transaction brought; its store is idle from here on.
-  FlushOutcome end_store(std::size_t writer);
+  // Of transactions that are over; their stores are idle from here on.
+  std::int64_t end_store(const std::vector<std::size_t>& writers);
+  FlushOutcome end_one(std::size_t writer);
   void act_on(FlushOutcome& outcome);
   void spill(std::vector<PartitionBatch> batches);
   void record(const FlushOutcome& outcome, Nanoseconds duration);
