@@ -14,17 +14,12 @@ RedisServer::RedisServer(std::vector<std::string> arguments)
 }
 
 void RedisServer::launch(const std::vector<std::string>& more) {
-  std::vector<std::string> argv = {"redis-server",
-                                   "--bind",
-                                   "127.0.0.1",
-                                   "--port",
-                                   std::to_string(port_),
-                                   "--dir",
-                                   folder_.path().string(),
-                                   "--appendonly",
-                                   "yes",
-                                   "--save",
-                                   ""};
+  std::vector<std::string> argv = {"redis-server", "--bind", "127.0.0.1", "--port",
+                                   std::to_string(port_), "--dir", folder_.path().string(),
+                                   "--appendonly", "yes",
+                                   // With everysec an answer may come up to two seconds before the
+                                   // write, while the disk is busy with the sync before.
+                                   "--appendfsync", "always", "--save", ""};
   argv.insert(argv.end(), arguments_.begin(), arguments_.end());
   argv.insert(argv.end(), more.begin(), more.end());
   process_ = std::make_unique<ChildProcess>(

@@ -199,11 +199,11 @@ TEST_F(FrozenStores, APostgresqlThatStandsStillDoesNotHoldUpCacheOnlyMode) {
 }
 
 TEST_F(FrozenStores, ARedisThatMayLoseWhatItHasIsTold) {
-  // The test's own appends, and syncs each second.
+  redis::Client client(*redis::Url::parse(redis_.url()));
+  ASSERT_TRUE(client.command({"CONFIG", "SET", "appendfsync", "everysec"}).ok());
   Process process = start();
   EXPECT_TRUE(eventually(
       [&] { return metrics(process).find("\nredis_durable 0\n") != std::string::npos; }, kLong));
-  redis::Client client(*redis::Url::parse(redis_.url()));
   ASSERT_TRUE(client.command({"CONFIG", "SET", "appendfsync", "always"}).ok());
   ASSERT_TRUE(client.command({"CONFIG", "SET", "maxmemory-policy", "noeviction"}).ok());
   EXPECT_TRUE(eventually(

@@ -60,7 +60,7 @@ class Spill : public testing::Test {
     return found;
   }
 
-  test::RedisServer redis{{"--appendfsync", "always"}};
+  test::RedisServer redis;
   RedisSpillLog log{*redis::Url::parse(redis.url()), {}, "logs"};
 };
 
