@@ -90,10 +90,11 @@ def send_one():
     return event if status == 202 else None
 
 
-def settle(system, quiet=1.0):
-    """Until nothing more is stored."""
-    last, since = system.stored(), time.monotonic()
+def settle(count, quiet=1.0):
+    """Waits until `count()` has stayed the same for so long; what it is then."""
+    last, since = count(), time.monotonic()
     while time.monotonic() - since < quiet:
         time.sleep(0.1)
-        if (now := system.stored()) != last:
+        if (now := count()) != last:
             last, since = now, time.monotonic()
+    return last

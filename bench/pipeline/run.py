@@ -134,7 +134,7 @@ def durable(report, args):
         # Kafka's JIT compilers take a twelfth of the machine for a minute. 40,000 events/s become rows at once.
         system.warm_up = 62.0
         system.warm(100, rate=400)
-        measures.settle(system)
+        measures.settle(system.stored)
         for _ in range(args.rounds):
             stack.sql("TRUNCATE logs; CHECKPOINT")  # as `sink`
             report.add("durable", system.name, measures.durable(system))

@@ -4,6 +4,7 @@ import time
 
 import stack
 import systems
+from measures import Usage, settle
 from stack import Failed
 
 # The columns and indexes of logs, named as the fields of a record are: a sink maps one to the other. The
@@ -28,9 +29,8 @@ def preload(seconds):
     """Fills the topic through the gateway; how many events are in it."""
     system = systems.Stormlog().start()
     try:
-        result = stack.load(system.port, system.body(100), warm_up=0, seconds=seconds)
-        time.sleep(1)
-        return int(stack.metric(stack.PRODUCER, "log_events_sent_success")), result
+        stack.load(system.port, system.body(100), warm_up=0, seconds=seconds)
+        return settle(lambda: int(stack.metric(stack.PRODUCER, "log_events_sent_success")))
     finally:
         system.stop()
 
@@ -61,8 +61,7 @@ def empty():
 
 def consumer_round(number, events, path):
     empty()
-    stores = stack.store_pids()
-    before = {name: stack.cpu_of(pid) for name, pid in stores.items()}
+    usage = Usage(stack.store_pids())
     program = stack.consumer("logs", f"bench-{number}-{time.time_ns()}", "--cache-bytes", "0", program=path)
     try:
         def processed():
@@ -75,7 +74,7 @@ def consumer_round(number, events, path):
         rate = (events - first) / (time.monotonic() - begin)
         if (stored := rows("logs")) != events:
             raise Failed(f"{stored} rows of {events}")
-        cpu = {name: (stack.cpu_of(pid) - before[name]) / events * 1e6 for name, pid in stores.items()}
+        cpu = usage.per_event(events)
         cpu["log-consumer"] = program.cpu() / events * 1e6
         return {"rows_per_second": rate, "cpu_us_per_event": cpu}
     finally:
@@ -95,18 +94,17 @@ def copy_round(events):
 
 def peer_round(system, events):
     stack.sql("TRUNCATE bench_peer; CHECKPOINT")
-    before = {name: stack.cpu_of(pid) for name, pid in system.pids().items()}
+    usage = Usage(system.pids())
     system.read_again()
     # Counting costs the database time: seldom. Each row has its own time.
     wait_until_stored(lambda: rows("bench_peer"), events, system.trouble, 0.7)
     rate = events / float(stack.sql(
         "SELECT extract(epoch FROM max(stored_at) - min(stored_at)) FROM bench_peer"))
-    cpu = {name: (stack.cpu_of(pid) - before[name]) / events * 1e6 for name, pid in system.pids().items()}
-    return {"rows_per_second": rate, "cpu_us_per_event": cpu}
+    return {"rows_per_second": rate, "cpu_us_per_event": usage.per_event(events)}
 
 
 def measure(report, args):
-    events, _ = preload(3.0)
+    events = preload(3.0)
     print(f"  sink: {events:,} events in the topic", flush=True)
     consumers = {"Stormlog": stack.BIN / "log-consumer", **dict(args.consumer)}
     consumer_round("warm", events, stack.BIN / "log-consumer")  # as the peers: files and caches are there

@@ -93,10 +93,11 @@ def cpu_of(pid):
     stat = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     total = sum(map(int, stat[11:15])) / TICKS
     for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            total += sum(cpu_of(int(child)) for child in task.read_text().split())
-        except OSError:
-            pass  # it has just ended
+        for child in task.read_text().split():
+            try:
+                total += cpu_of(int(child))
+            except OSError:
+                pass  # it has just ended: of the others the time is known all the same
     return total
 
 

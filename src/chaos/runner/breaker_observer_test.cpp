@@ -8,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <memory>
+#include <semaphore>
 #include <thread>
 
 #include "common/http/server.hpp"
@@ -59,8 +60,11 @@ class BreakerObserverTest : public testing::Test {
     folder_ = std::filesystem::temp_directory_path() / ("observer-" + std::to_string(::getpid()));
     std::filesystem::create_directories(folder_);
     const Clock& clock = SystemClock::instance();
-    auto journal = Journal::create(folder_ / "journal.ndjson", clock, clock.now(),
-                                   [this](const auto& entry) { entries_ += entry.dump() + "\n"; });
+    auto journal =
+        Journal::create(folder_ / "journal.ndjson", clock, clock.now(), [this](const auto& entry) {
+          entries_ += entry.dump() + "\n";
+          if (entry["type"] == "breakers_refused") refusals_.release();
+        });
     EXPECT_TRUE(journal.ok());
     journal_ = std::move(*journal);
   }
@@ -75,6 +79,7 @@ class BreakerObserverTest : public testing::Test {
   Stack stack_;
   std::filesystem::path folder_;
   std::string entries_;
+  std::counting_semaphore<> refusals_{0};  // entries of them
   std::unique_ptr<Journal> journal_;
 };
 
@@ -94,8 +99,10 @@ TEST_F(BreakerObserverTest, SendsTheHeadersOfTheService) {
 TEST_F(BreakerObserverTest, ARefusalIsToldOnce) {
   BreakerObserver observer(stack_, *journal_);
   observer.start();
-  while (observer.refusals().size() < 2) std::this_thread::sleep_for(5ms);
+  refusals_.acquire();
+  refusals_.acquire();
   observer.stop();
+  EXPECT_FALSE(refusals_.try_acquire());
   EXPECT_THAT(observer.breakers(), IsEmpty());
   EXPECT_THAT(observer.refusals(),
               ElementsAre(AllOf(HasSubstr("by-events"), HasSubstr("status 401")),

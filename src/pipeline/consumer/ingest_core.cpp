@@ -215,12 +215,12 @@ void IngestCore::stop_storing() {
 }
 
 void IngestCore::begin_store(std::vector<PartitionBatch> batches) {
+  if (batches.empty()) return;
   const std::vector<std::size_t> idle = writers(false);
   assert(!idle.empty());
   const bool trial = breaker_->state() != resilience::BreakerState::closed;
   auto shares = share_out(std::move(batches), trial ? 1 : idle.size(), config_.share_rows);
   for (std::size_t i = 0; i < shares.size(); ++i) {
-    if (shares[i].empty()) continue;
     auto begun = std::make_unique<Transaction>();
     begun->permit = breaker_->acquire();
     if (!begun->permit) {
