@@ -46,6 +46,7 @@ add_library(stormlog_allocator INTERFACE)
 if(NOT STORMLOG_SANITIZE)
   pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)
   target_link_libraries(stormlog_allocator INTERFACE PkgConfig::jemalloc)
+  target_sources(stormlog_allocator INTERFACE "${PROJECT_SOURCE_DIR}/src/common/service/allocator.cpp")
 endif()
 
 # Boost is used as headers only; Asio is compiled once, in common/http.

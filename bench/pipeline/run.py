@@ -131,9 +131,7 @@ def acknowledged(report, measure, args, batch):
 def durable(report, args):
     system = systems.Stormlog().start(with_consumer=True)
     try:
-        # Kafka's JIT compilers take a twelfth of the machine for a minute. 40,000 events/s become rows at once.
-        system.warm_up = 62.0
-        system.warm(100, rate=400)
+        system.warm(100, rate=400)  # 40,000 events/s become rows at once
         measures.settle(system.stored)
         for _ in range(args.rounds):
             stack.sql("TRUNCATE logs; CHECKPOINT")  # as `sink`

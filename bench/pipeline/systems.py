@@ -22,7 +22,9 @@ def folder_of(peer):
 class System:
     """Takes events over HTTP. Started once, measured in each round."""
     path, content_type, accepts = "/api/v1/logs", "application/json", 202
-    warm_up = 10.0  # seconds of load before the first figure: of the machine's page cache, and JIT compilers
+    # Seconds of load before the first figure: for the page cache, and for JIT compilers, of which Kafka's
+    # take an eighth of the machine until then.
+    warm_up = 62.0
 
     def __init__(self):
         self.programs = []
@@ -73,7 +75,6 @@ class Collector(System):
 
 class Spring(System):
     name, port = "Spring Cloud Gateway + Boot", 28880
-    warm_up = 62.0
 
     def start(self):
         folder = folder_of("spring")

@@ -153,6 +153,12 @@ void append_frame(const EventView& event, std::string& out) {
   writer.end();
 }
 
+std::string_view first_key(std::string_view frames) {
+  Reader reader(frames);
+  EventView first;
+  return read_frame(reader, first) ? first.key : std::string_view();
+}
+
 void append_batch_header(std::uint32_t count, std::string& out) {
   out += kBatchMagic;
   append_little(count, out);

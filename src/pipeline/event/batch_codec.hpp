@@ -65,6 +65,8 @@ class FrameWriter {
 };
 
 void append_frame(const EventView& event, std::string& out);
+// The key of the first of whole frames, "" where there is none.
+std::string_view first_key(std::string_view frames);
 void append_batch_header(std::uint32_t count, std::string& out);
 
 // Whole frames, or a permanent error that says where they end. The views point into `frames`.

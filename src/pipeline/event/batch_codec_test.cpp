@@ -159,5 +159,20 @@ TEST(BatchCodec, ATracestateThatIsTooLongIsRefused) {
   EXPECT_FALSE(decode_batch(batch).ok());
 }
 
+TEST(BatchCodec, TheFirstKeyIsFoundWithoutDecodingTheRest) {
+  EXPECT_EQ(first_key(""), "");
+  EventView event;
+  event.key = "checkout";
+  event.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  event.tracestate = "vendor=1";
+  event.payload = "{}";
+  std::string frames;
+  append_frame(event, frames);
+  event.key = "billing";
+  append_frame(event, frames);
+  EXPECT_EQ(first_key(frames), "checkout");
+  EXPECT_EQ(first_key(std::string_view(frames).substr(0, 40)), "") << "cut short";
+}
+
 }  // namespace
 }  // namespace stormlog::pipeline

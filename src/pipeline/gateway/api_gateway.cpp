@@ -63,7 +63,7 @@ struct ApiGateway::Impl {
                config.service.limits.max_body_bytes),
         rejected(service.metrics()),
         breakers(clock),
-        pool(service.io(), config.queue, config.gathering, service.metrics(), clock) {}
+        pool(service.io(), config.queue, service.metrics(), clock) {}
 
   std::shared_ptr<resilience::CircuitBreaker> add_breaker(
       const std::string& name, const resilience::CircuitBreakerConfig& breaker_config);
@@ -195,7 +195,7 @@ asio::awaitable<http::Response> ApiGateway::Impl::post_events(const IngestApi& a
   }
   co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
   travelling->abandon();
-  pool.answered();
+  pool.answered(*travelling);
   if (const auto refused = refusal_of(*travelling)) {
     if (refused->may_be_stored()) claim.keep();
     co_return refuse(api, request, *refused);

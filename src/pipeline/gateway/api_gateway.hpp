@@ -8,7 +8,6 @@
 #include "common/base/result.hpp"
 #include "common/service/service_config.hpp"
 #include "pipeline/gateway/coalescer.hpp"
-#include "pipeline/gateway/gathering.hpp"
 #include "pipeline/gateway/query_proxy.hpp"
 #include "pipeline/gateway/upstream.hpp"
 #include "pipeline/ingest/ingest_config.hpp"
@@ -31,8 +30,7 @@ struct ApiGatewayConfig {
   // hung up is told nothing, not even that it may send the same again.
   std::chrono::milliseconds request_timeout{9'000};
   IngestConfig ingest;
-  Coalescer::Limits queue;
-  GatheringConfig gathering;
+  CoalescerConfig queue;
   UpstreamConfig upstream;
   resilience::CircuitBreakerConfig upstream_breaker = upstream_breaker_config();
   QueryProxyConfig query;

@@ -33,10 +33,11 @@ void add_api_gateway_options(OptionTable& options, ApiGatewayConfig& config) {
               "While all connections to a producer wait for it and requests queue behind, up to "
               "this many are used.");
   options.add(
-      "gather", &config.gathering.patience, {milliseconds(0), milliseconds(1'000)},
+      "gather", &config.queue.gather, {milliseconds(0), milliseconds(1'000)},
       "A request that comes sooner than this after a batch has left waits for company, until "
-      "32 KiB are there or all clients that have lately waited at once. Raising it costs as much "
-      "latency under light load and saves processor time; 0: nobody waits.");
+      "32 KiB are there or all clients that have lately waited at once, of both halves or of its "
+      "own; never for longer than this. Raising it costs as much latency under light load and "
+      "saves processor time; 0: nobody waits.");
   options.add_bytes("queue-bytes", &config.queue.queue_bytes, {64 * 1024, 16ULL << 30},
                     "Events that may wait for a connection; beyond it requests are answered 503.");
   options.add("upstream-timeout", &upstream.timeout, {milliseconds(10), hours(1)},

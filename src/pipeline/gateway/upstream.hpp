@@ -57,8 +57,6 @@ class Upstream {
   // What an upstream asks of those around it.
   struct Links {
     std::function<void()> state_changed;                 // this one began or ceased to take batches
-    std::function<void()> left;                          // a batch is on its way
-    std::function<bool()> gathers;                       // what waits should wait for company
     std::function<void()> answered;                      // a batch came through
     std::function<void(IngestBatch)> try_elsewhere;      // a batch of which no byte was sent
     std::function<bool(const IngestBatch&)> may_repeat;  // a batch that may have arrived
@@ -105,7 +103,7 @@ class Upstream {
 
   asio::awaitable<void> run(Slot& slot);
   asio::awaitable<void> connect(Slot& slot);
-  asio::awaitable<bool> wait_for_work(Slot& slot);
+  asio::awaitable<void> wait_for_work(Slot& slot);
   asio::awaitable<void> send(Slot& slot);
   void finish(IngestBatch batch, const http::ClientConnection::Outcome& outcome,
               resilience::Permit& permit);

@@ -29,14 +29,12 @@ bool any_attempted_too_often(const IngestBatch& batch) {
 }  // namespace
 
 asio::awaitable<void> Upstream::run(Slot& slot) {
-  bool woken = false;  // it was decided that what waits leaves now
   for (;;) {
     if (!slot.connection.is_open() || !admits()) {
       co_await connect(slot);
-    } else if (queue_.empty() || (!woken && links_.gathers())) {
-      woken = co_await wait_for_work(slot);
+    } else if (!queue_.is_due(clock_.now())) {
+      co_await wait_for_work(slot);
     } else {
-      woken = false;
       co_await send(slot);
     }
   }
@@ -54,31 +52,29 @@ asio::awaitable<void> Upstream::connect(Slot& slot) {
   if (!connected.ok()) suspect();
 }
 
-// True when it was woken.
-asio::awaitable<bool> Upstream::wait_for_work(Slot& slot) {
+// Until there may be something to take, or the connection has gone.
+asio::awaitable<void> Upstream::wait_for_work(Slot& slot) {
   slot.idle = true;
   ++idle_;
   const bool closed = co_await slot.connection.watch_peer_close();
   const bool woken = !slot.idle;
   slot.idle = false;
   --(woken ? waking_ : idle_);  // wake_one() has counted it as not idle
-  if (!closed) co_return woken;
+  if (!closed) co_return;
   slot.connection.close();
   suspect();
   if (woken) links_.state_changed();  // somebody else must take what it was woken for
-  co_return false;
 }
 
 asio::awaitable<void> Upstream::send(Slot& slot) {
   const auto breaker = breaker_;  // held for the permit: the coroutine may be destroyed last
   resilience::Permit permit = breaker->acquire();
   if (!permit) co_return;
-  IngestBatch batch = queue_.take();
+  IngestBatch batch = queue_.take(clock_.now());
   if (batch.requests.empty()) {
     permit.ignore();
     co_return;
   }
-  links_.left();
   batch_events_.observe(static_cast<double>(batch.count));
   http::ClientRequest request;
   request.target = "/internal/v1/batch";

@@ -11,16 +11,9 @@ constexpr std::chrono::milliseconds kOneMoreAfter{5};
 
 }  // namespace
 
-UpstreamPool::UpstreamPool(asio::io_context& io, Coalescer::Limits limits,
-                           const GatheringConfig& gathering, telemetry::Metrics& metrics,
-                           const Clock& clock)
-    : queue_(limits),
-      gathering_(gathering),
-      metrics_(metrics),
-      clock_(clock),
-      io_(io),
-      more_timer_(io),
-      gathering_timer_(io) {
+UpstreamPool::UpstreamPool(asio::io_context& io, const CoalescerConfig& config,
+                           telemetry::Metrics& metrics, const Clock& clock)
+    : queue_(config), metrics_(metrics), clock_(clock), io_(io), more_timer_(io), due_timer_(io) {
   using telemetry::Metrics;
   metrics.gauge_source(
       "gateway_queue_requests", "Requests that wait for a producer's connection.",
@@ -49,8 +42,6 @@ void UpstreamPool::add(http::Url url, UpstreamConfig config,
   const std::size_t index = upstreams_.size();
   Upstream::Links links;
   links.state_changed = [this] { on_state_changed(); };
-  links.left = [this] { gathering_.left(clock_.now()); };
-  links.gathers = [this] { return gathers(); };
   links.answered = [this] { budget_.on_success(); };
   links.try_elsewhere = [this](IngestBatch batch) { try_elsewhere(std::move(batch)); };
   links.may_repeat = [this, index](const IngestBatch&) { return may_repeat(*upstreams_[index]); };
@@ -76,26 +67,26 @@ Nanoseconds UpstreamPool::retry_after() const {
 }
 
 bool UpstreamPool::offer(const std::shared_ptr<IngestRequest>& request) {
-  if (!queue_.offer(request)) return false;
-  gathering_.began(clock_.now());
+  if (!queue_.offer(request, clock_.now())) return false;
   wake();
   return true;
 }
 
 void UpstreamPool::wake() {
-  if (!gathers()) wake_best();
-}
-
-bool UpstreamPool::gathers() {
-  const Nanoseconds wait = gathering_.wait(clock_.now(), queue_.bytes());
-  if (wait.count() == 0) return false;
-  if (std::exchange(gathering_awaited_, true)) return true;
-  gathering_timer_.expires_after(wait);
-  gathering_timer_.async_wait([this](const boost::system::error_code& error) {
-    gathering_awaited_ = false;
-    if (!error && !queue_.empty()) wake_best();
+  const MonotonicTime now = clock_.now();
+  const auto next = queue_.next(now);
+  if (!next) return;
+  if (*next <= now) {
+    wake_best();
+    return;
+  }
+  // What is due later is never due before what it was set for.
+  if (std::exchange(due_awaited_, true)) return;
+  due_timer_.expires_after(*next - now);
+  due_timer_.async_wait([this](const boost::system::error_code& error) {
+    due_awaited_ = false;
+    if (!error) wake();
   });
-  return true;
 }
 
 // One free connection of the producer with the least to do. It takes all that waits when it runs,
@@ -119,7 +110,7 @@ void UpstreamPool::look_for_more() {
   more_timer_.expires_after(kOneMoreAfter);
   more_timer_.async_wait([this, taken = queue_.taken()](const boost::system::error_code& error) {
     more_awaited_ = false;
-    if (error || queue_.empty()) return;
+    if (error || !queue_.is_due(clock_.now())) return;
     std::vector<Upstream*> by_load;
     for (const auto& upstream : upstreams_) {
       if (upstream->admits()) by_load.push_back(upstream.get());

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "pipeline/gateway/coalescer.hpp"
-#include "pipeline/gateway/gathering.hpp"
 #include "pipeline/gateway/upstream.hpp"
 #include "resilience/retry_budget.hpp"
 
@@ -22,8 +21,8 @@ namespace stormlog::pipeline {
 // Lifetime: as Upstream.
 class UpstreamPool {
  public:
-  UpstreamPool(asio::io_context& io, Coalescer::Limits limits, const GatheringConfig& gathering,
-               telemetry::Metrics& metrics, const Clock& clock);
+  UpstreamPool(asio::io_context& io, const CoalescerConfig& config, telemetry::Metrics& metrics,
+               const Clock& clock);
 
   void add(http::Url url, UpstreamConfig config,
            std::shared_ptr<resilience::CircuitBreaker> breaker);
@@ -36,21 +35,19 @@ class UpstreamPool {
   // False when too much waits already. answered() must follow where it is true.
   bool offer(const std::shared_ptr<IngestRequest>& request);
   // The client of one that was taken waits no more.
-  void answered() { gathering_.ended(); }
+  void answered(const IngestRequest& request) { queue_.answered(request); }
   const Coalescer& queue() const { return queue_; }
 
  private:
+  // Somebody takes what is due, now or when it will be.
   void wake();
   void wake_best();
-  // True while what waits should wait for company; wakes somebody when it has had that.
-  bool gathers();
   void look_for_more();
   void on_state_changed();
   void try_elsewhere(IngestBatch batch);
   bool may_repeat(const Upstream& from);
 
   Coalescer queue_;
-  Gathering gathering_;
   telemetry::Metrics& metrics_;
   const Clock& clock_;
   std::vector<std::unique_ptr<Upstream>> upstreams_;
@@ -58,8 +55,8 @@ class UpstreamPool {
   asio::io_context& io_;
   asio::steady_timer more_timer_;  // until one more connection is used
   bool more_awaited_ = false;
-  asio::steady_timer gathering_timer_;  // until what waits has had its company
-  bool gathering_awaited_ = false;
+  asio::steady_timer due_timer_;  // until what waits has had its company
+  bool due_awaited_ = false;
 };
 
 }  // namespace stormlog::pipeline

@@ -1,17 +1,33 @@
 #include "common/kafka/producer/lane_plan.hpp"
 
 #include <gtest/gtest.h>
+#include <librdkafka/rdkafka.h>
 
 #include <algorithm>
 #include <map>
 #include <set>
 
+#include "common/base/murmur2.hpp"
 #include "common/base/random.hpp"
 
 namespace stormlog::kafka {
 namespace {
 
 using namespace std::chrono_literals;  // NOLINT: a test
+
+// Else a slot would not be of one partition, and what is kept together would not be.
+TEST(LanePlan, AKeysSlotFollowsLibrdkafkasPartitioner) {
+  Random random(7);
+  for (std::size_t length = 0; length < 300; ++length) {
+    std::string key(length % 40, ' ');
+    for (char& letter : key) letter = static_cast<char>(random.below(256));
+    for (const std::int32_t partitions : {2, 4, 64}) {
+      EXPECT_EQ(static_cast<std::int32_t>(LanePlan::slot_of(murmur2(key))) % partitions,
+                rd_kafka_msg_partitioner_murmur2(nullptr, key.data(), key.size(), partitions,
+                                                 nullptr, nullptr));
+    }
+  }
+}
 
 // A Kafka that answers after `trip`, and what a producer does with the plan.
 class Simulation {

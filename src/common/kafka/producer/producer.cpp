@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "common/base/log.hpp"
+#include "common/base/murmur2.hpp"
 #include "common/kafka/producer/client.hpp"
 #include "common/kafka/producer/lane_plan.hpp"
 #include "common/kafka/producer/near_gate.hpp"
@@ -20,13 +21,6 @@ using std::chrono::milliseconds;
 constexpr std::chrono::seconds kRetryCreate{1};
 // What leaves together must go into one request.
 constexpr milliseconds kFarLinger{2};
-
-// As murmur2_random does, before it takes the remainder of the partitions.
-std::uint32_t partition_hash(std::string_view key) {
-  constexpr std::int32_t kAll = 0x7fffffff;
-  return static_cast<std::uint32_t>(
-      rd_kafka_msg_partitioner_murmur2(nullptr, key.data(), key.size(), kAll, nullptr, nullptr));
-}
 
 // How often a held record is looked at that only a report would move: Kafka may have fallen silent.
 constexpr milliseconds kLook{25};
@@ -165,7 +159,7 @@ Client* Producer::Impl::client_of(std::size_t lane) {
 // The mutex is held.
 std::uint32_t Producer::Impl::slot_of(const Record& record) {
   return LanePlan::slot_of(record.key.empty() ? static_cast<std::uint32_t>(keyless++)
-                                              : partition_hash(record.key));
+                                              : murmur2(record.key));
 }
 
 // To the client of a lane, where the plan has it under way. The mutex is held.
