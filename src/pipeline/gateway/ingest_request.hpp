@@ -72,7 +72,7 @@ class IngestRequest {
   std::string reason_;
   Nanoseconds retry_after_{};
   int attempts_ = 0;
-  std::size_t half_ = 0;   // of the clients, to which its own belongs
+  std::size_t half_ = 0;   // of the Coalescer's
   MonotonicTime since_{};  // in the queue
   bool abandoned_ = false;
   bool may_be_stored_ = false;

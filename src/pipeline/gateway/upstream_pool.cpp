@@ -89,7 +89,7 @@ void UpstreamPool::wake() {
   });
 }
 
-// One free connection of the producer with the least to do. It takes all that waits when it runs,
+// One free connection of the producer with the least to do. It takes what is due when it runs,
 // which is after the requests that are being read now.
 void UpstreamPool::wake_best() {
   Upstream* best = nullptr;
