@@ -11,8 +11,8 @@ answers. Everything on this machine, side by side in one run.
     sink       F3  rows a second from a preloaded topic, beside raw COPY into the same table
     open       F4  answers while the breaker is open, open-loop 5,000 a second over 100 connections
     recovery   F5  a dependency returns: until the breaker is closed and work flows
-    levels     F11 processor time of an event at 10 %, 50 % and 90 % of what `single` reached, and with one
-               client that sends one event after another
+    levels     F11 processor time of an event at 10 %, 50 % and 90 % of what each system reaches, and with one
+               client that sends one event after another; system by system
 
 Systems take turns in each round; a figure is the median of its rounds. Peers that bench/peers/peers.sh has
 not made are said to be missing, and the others are measured. It needs a stack that is down and wiped
@@ -153,18 +153,20 @@ def opened(report, args):
 
 
 def levels(report, args):
-    system = systems.Stormlog().start()
+    running = started(report, "levels", args)
     try:
-        system.warm(1)
-        most = max(measures.acknowledged(system, 1)["events_per_second"] for _ in range(args.rounds))
-        for percent in (10, 50, 90):
+        for system in running:
+            system.warm(1)
+            most = max(measures.acknowledged(system, 1)["events_per_second"] for _ in range(args.rounds))
+            for percent in (10, 50, 90):
+                for _ in range(args.rounds):
+                    figure = measures.acknowledged(system, 1, rate=most * percent / 100)
+                    report.add("levels", f"{system.name}, {percent} %", figure)
             for _ in range(args.rounds):
-                figure = measures.acknowledged(system, 1, rate=most * percent / 100)
-                report.add("levels", f"at {percent} %", figure)
-        for _ in range(args.rounds):
-            report.add("levels", "one client", measures.acknowledged(system, 1, connections=1))
+                report.add("levels", f"{system.name}, one client", measures.acknowledged(system, 1, connections=1))
     finally:
-        system.stop()
+        for system in running:
+            system.stop()
 
 
 def measure(report, name, args):
@@ -195,7 +197,7 @@ def show(report, name):
     print(f"\n{name}, median of {max(map(len, report.figures[name].values()))} rounds")
     ours = rows[0][1]
     for system, figures in rows:
-        line = f"  {system:<28}"
+        line = f"  {system:<36}"
         for key, value in figures.items():
             if key.endswith("per_second"):
                 times = f" ({ours[key] / value:.1f}×)" if figures is not ours and name != "levels" else ""
