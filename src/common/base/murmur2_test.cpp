@@ -5,7 +5,8 @@
 namespace stormlog {
 namespace {
 
-// What Kafka's own tests expect (UtilsTest.testMurmur2), and each length of the rest.
+// What Kafka's own tests expect (UtilsTest.testMurmur2). Keys of all lengths are compared with
+// librdkafka where it is linked (lane_plan_test.cpp).
 TEST(Murmur2, IsThatOfKafkasClients) {
   const auto hash = [](std::string_view bytes) {
     return static_cast<std::int32_t>(murmur2(bytes));

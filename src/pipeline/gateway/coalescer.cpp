@@ -92,7 +92,6 @@ IngestBatch Coalescer::take(MonotonicTime now) {
   take_from(*first, batch, bytes);
   if (together) take_from(*second, batch, bytes);
   turn_ = second == &halves_[0] ? 0 : 1;
-  if (batch.requests.empty()) return batch;
   ++taken_;
   left_ = now;
   batch.body.reserve(bytes);

@@ -52,7 +52,7 @@ class Coalescer {
   // When the next batch is to leave, which may be past; none while nothing waits.
   std::optional<MonotonicTime> next(MonotonicTime now);
   bool is_due(MonotonicTime now);
-  // What is to leave now, the oldest first; empty when nothing is.
+  // What is to leave now, the oldest of each half first; empty when nothing is.
   IngestBatch take(MonotonicTime now);
   // Puts back, in order and in front, what was not sent. It is due.
   void give_back(IngestBatch batch);

@@ -51,6 +51,10 @@ class Model {
     MonotonicTime since;
   };
 
+  std::deque<Waiting>& half_of(const IngestRequest& request) {
+    return waiting_[murmur2(first_key(request.frames())) % 2];
+  }
+
   void offer() {
     std::string frames;
     EventView event;
@@ -65,7 +69,7 @@ class Model {
       ASSERT_GT(queue_.bytes() + request->bytes(), kConfig.queue_bytes);
       return;
     }
-    waiting_[murmur2(key) % 2].push_back({request, now_});
+    half_of(*request).push_back({request, now_});
   }
 
   // Its deadline has passed.
@@ -107,17 +111,19 @@ class Model {
       ASSERT_EQ(decode_batch(batch.body)->size(), batch.count);
       const bool comes_back = random_.below(10) == 0;
       for (const Request& request : batch.requests) {
-        auto& half = waiting_[murmur2(first_key(request->frames())) % 2];
+        auto& half = half_of(*request);
         ASSERT_FALSE(half.empty());
         ASSERT_EQ(half.front().request, request) << "out of turn, or for the second time";
-        if (!comes_back) under_way_.push_back(request);
-        if (comes_back) returned_.push_back(half.front());
+        if (comes_back) {
+          returned_.push_back(half.front());
+        } else {
+          under_way_.push_back(request);
+        }
         half.pop_front();
       }
       if (!comes_back) continue;
       for (; !returned_.empty(); returned_.pop_back()) {
-        const Waiting& last = returned_.back();
-        waiting_[murmur2(first_key(last.request->frames())) % 2].push_front(last);
+        half_of(*returned_.back().request).push_front(returned_.back());
       }
       queue_.give_back(std::move(batch));
     }

@@ -38,12 +38,10 @@ class CoalescerTest : public ::testing::Test {
   }
   static CoalescerConfig config(std::uint64_t queue_bytes, std::size_t batch_bytes,
                                 std::uint32_t batch_events) {
-    CoalescerConfig result;
-    result.gather = 0ms;
-    result.queue_bytes = queue_bytes;
-    result.batch_bytes = batch_bytes;
-    result.batch_events = batch_events;
-    return result;
+    return {.queue_bytes = queue_bytes,
+            .batch_bytes = batch_bytes,
+            .batch_events = batch_events,
+            .gather = 0ms};
   }
   int ended_ = 0;
 };

@@ -36,7 +36,6 @@ class UpstreamPool {
   bool offer(const std::shared_ptr<IngestRequest>& request);
   // The client of one that was taken waits no more.
   void answered(const IngestRequest& request) { queue_.answered(request); }
-  const Coalescer& queue() const { return queue_; }
 
  private:
   // Somebody takes what is due, now or when it will be.
