@@ -20,5 +20,5 @@ int main(int argc, char** argv) {
     std::cerr << "api-gateway: " << gateway.error().message << "\n";
     return 2;
   }
-  return (*gateway)->service().run();
+  return stormlog::service::run_program((*gateway)->service());
 }

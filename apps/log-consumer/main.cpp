@@ -15,5 +15,5 @@ int main(int argc, char** argv) {
     std::cerr << "log-consumer: " << consumer.error().message << "\n";
     return 2;
   }
-  return (*consumer)->service().run();
+  return stormlog::service::run_program((*consumer)->service());
 }

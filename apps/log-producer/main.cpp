@@ -15,5 +15,5 @@ int main(int argc, char** argv) {
     std::cerr << "log-producer: " << producer.error().message << "\n";
     return 2;
   }
-  return (*producer)->service().run();
+  return stormlog::service::run_program((*producer)->service());
 }

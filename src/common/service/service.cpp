@@ -10,9 +10,11 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -326,6 +328,16 @@ int Service::run() {
 
 void Service::request_stop() {
   asio::post(impl_->io, [impl = impl_.get()] { impl->begin_drain("request"); });
+}
+
+int run_program(Service& service, std::chrono::milliseconds limit) {
+  const int status = service.run();
+  std::thread([limit] {
+    std::this_thread::sleep_for(limit);
+    log::error("a thread does not end; the program is ended by force");
+    std::_Exit(1);
+  }).detach();
+  return status;
 }
 
 }  // namespace stormlog::service

@@ -2,6 +2,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,7 +22,7 @@ namespace asio = boost::asio;
 //   Service service(config);
 //   service.router().add("POST", "/api/v1/logs", ...);
 //   service.add_readiness("producers", [&] { return pool.any_up(); });
-//   return service.run();
+//   return run_program(service);
 //
 // Serves /livez (200 while the thread turns), /readyz (200, or 503 with the checks that fail) and
 // /metrics. SIGTERM and SIGINT: /readyz turns 503 "draining", drain_delay passes, the on_drain
@@ -72,5 +73,10 @@ class Service {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// run() for main(), whose result is to be returned at once. What still stands then ends with the
+// program, and may wait for a library that never answers: after `limit` the program ends all the
+// same, with status 1 and a line that says so.
+int run_program(Service& service, std::chrono::milliseconds limit = std::chrono::seconds{30});
 
 }  // namespace stormlog::service

@@ -224,11 +224,13 @@ TEST_F(ServiceTest, RemoteAddressIsRefused) {
 // Runs a service in a child process; the pipe tells its port.
 class ServiceProcess {
  public:
-  explicit ServiceProcess(bool stuck) {
+  enum class Flaw { none, hook_stays, thread_stays };
+
+  explicit ServiceProcess(Flaw flaw) {
     int port_pipe[2];
     if (::pipe(port_pipe) != 0) std::abort();
     pid_ = ::fork();
-    if (pid_ == 0) ::_exit(serve(stuck, port_pipe[1]));
+    if (pid_ == 0) ::_exit(serve(flaw, port_pipe[1]));
     ::close(port_pipe[1]);
     if (::read(port_pipe[0], &port_, sizeof port_) != sizeof port_) port_ = 0;
     ::close(port_pipe[0]);
@@ -257,12 +259,12 @@ class ServiceProcess {
   }
 
  private:
-  static int serve(bool stuck, int port_pipe) {
+  static int serve(Flaw flaw, int port_pipe) {
     ServiceConfig config = test_config();
     config.drain_timeout = 60s;
     Service service(config);
     asio::steady_timer never(service.io(), asio::steady_timer::time_point::max());
-    if (stuck) {
+    if (flaw == Flaw::hook_stays) {
       service.on_drain([&]() -> asio::awaitable<void> {
         co_await never.async_wait(asio::as_tuple(asio::use_awaitable));
       });
@@ -273,7 +275,9 @@ class ServiceProcess {
       const std::uint16_t port = service.port();
       if (::write(port_pipe, &port, sizeof port) != sizeof port) std::abort();
     });
-    return service.run();
+    const int status = run_program(service, 100ms);
+    if (flaw == Flaw::thread_stays) std::this_thread::sleep_for(60s);
+    return status;
   }
 
   pid_t pid_ = 0;
@@ -282,7 +286,7 @@ class ServiceProcess {
 
 TEST(ServiceSignalTest, SigtermAndSigintEndWithZero) {
   for (const int number : {SIGTERM, SIGINT}) {
-    ServiceProcess process(false);
+    ServiceProcess process(ServiceProcess::Flaw::none);
     EXPECT_THAT(process.readiness(), HasSubstr("\"ready\""));
     process.signal(number);
     const int status = process.wait();
@@ -290,8 +294,15 @@ TEST(ServiceSignalTest, SigtermAndSigintEndWithZero) {
   }
 }
 
+TEST(ServiceSignalTest, EndsAlsoWhereAThreadDoesNot) {
+  ServiceProcess process(ServiceProcess::Flaw::thread_stays);
+  process.signal(SIGTERM);
+  const int status = process.wait();
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1) << status;
+}
+
 TEST(ServiceSignalTest, SecondSignalEndsAtOnce) {
-  ServiceProcess process(true);
+  ServiceProcess process(ServiceProcess::Flaw::hook_stays);
   process.signal(SIGTERM);
   std::string readiness = process.readiness();
   while (readiness.find("\"ready\"") != std::string::npos) readiness = process.readiness();

@@ -142,7 +142,7 @@ class ConsumerProcess : public testing::Test {
   static void stop(Process& process) {
     process.child->signal(SIGTERM);
     const std::optional<int> status = process.child->wait(kLong);
-    ASSERT_TRUE(status);
+    ASSERT_TRUE(status) << "still there: " << process.child->threads();
     EXPECT_TRUE(WIFEXITED(*status) && WEXITSTATUS(*status) == 0) << *status;
   }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <future>
 #include <thread>
 
@@ -27,7 +28,18 @@ using Event = std::unique_ptr<rd_kafka_event_t, Destroy<rd_kafka_event_destroy>>
 
 using KafkaError = std::unique_ptr<rd_kafka_error_t, Destroy<rd_kafka_error_destroy>>;
 
-constexpr std::chrono::seconds kDestroyLimit{2};
+constexpr std::chrono::seconds kEndLimit{2};
+
+// Runs what librdkafka may never return from, on a thread that is left behind then.
+bool ends_in_time(std::function<void()> call) {
+  auto done = std::make_shared<std::promise<void>>();
+  std::future<void> ended = done->get_future();
+  std::thread([call = std::move(call), done] {
+    call();
+    done->set_value();
+  }).detach();
+  return ended.wait_for(kEndLimit) == std::future_status::ready;
+}
 
 int to_ms(std::chrono::milliseconds time) {
   return static_cast<int>(time.count());
@@ -150,13 +162,8 @@ void Consumer::Destroy::operator()(rd_kafka_s* client) const {
   // close() has left the group already. In 2.0.2 the destruction can wait for ever for a broker's
   // thread, when a topic has gone while it was read: then the client is left behind.
   rd_kafka_set_log_level(client, 0);  // one left behind must not log while the program ends
-  auto done = std::make_shared<std::promise<void>>();
-  std::future<void> destroyed = done->get_future();
-  std::thread([client, done] {
-    rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    done->set_value();
-  }).detach();
-  if (destroyed.wait_for(kDestroyLimit) == std::future_status::timeout) {
+  if (!ends_in_time(
+          [client] { rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE); })) {
     log::warn("kafka: the client does not end; left behind");
   }
 }
@@ -182,6 +189,7 @@ Result<std::unique_ptr<Consumer>> Consumer::create(const ConsumerConfig& config,
 
 Consumer::~Consumer() {
   close();
+  if (left_behind_) (void)client_.release();
 }
 
 void Consumer::close() {
@@ -190,7 +198,7 @@ void Consumer::close() {
   // Not rd_kafka_consumer_close(), which waits without a limit.
   const Queue queue(rd_kafka_queue_new(client_.get()));
   const MonotonicTime limit =
-      std::chrono::steady_clock::now() + config_.session_timeout + kDestroyLimit;
+      std::chrono::steady_clock::now() + config_.session_timeout + kEndLimit;
   const KafkaError refused(rd_kafka_consumer_close_queue(client_.get(), queue.get()));
   while (!refused && rd_kafka_consumer_closed(client_.get()) == 0 &&
          std::chrono::steady_clock::now() < limit) {
@@ -206,6 +214,16 @@ void Consumer::close() {
     positions_.clear();
     listener_.on_revoked(lost, true);
   }
+}
+
+// While the group is left, librdkafka can drop the call without an answer, and rd_kafka_assign()
+// waits for one without a limit (its issue 4884, open). The client is left behind then, because
+// the call still stands on it.
+void Consumer::unassign_while_closing() {
+  if (ends_in_time([client = client_.get()] { rd_kafka_assign(client, nullptr); })) return;
+  log::warn("kafka: the client does not let go of its partitions; left behind");
+  rd_kafka_set_log_level(client_.get(), 0);
+  left_behind_ = true;
 }
 
 Result<std::optional<Message>> Consumer::poll(std::chrono::milliseconds timeout) {
@@ -235,6 +253,7 @@ Result<std::optional<Message>> Consumer::poll(std::chrono::milliseconds timeout)
 
 // Replaces librdkafka's assignment by what is started, each with its explicit offset.
 Result<void> Consumer::apply() {
+  if (closed_) return {};  // unassign_while_closing() follows
   const List list = make_list(config_.topic, positions_);
   if (const auto code = rd_kafka_assign(client_.get(), list.get());
       code != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -267,6 +286,11 @@ Result<void> Consumer::pause_all() {
 void Consumer::handle_rebalance(int code, const rd_kafka_topic_partition_list_s* partitions) {
   std::vector<int> numbers;
   for (int i = 0; i < partitions->cnt; ++i) numbers.push_back(partitions->elems[i].partition);
+  if (closed_) {
+    if (code != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) give_up(numbers);
+    if (!left_behind_) unassign_while_closing();
+    return;
+  }
   if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     assigned_ = numbers;
     positions_.clear();
@@ -275,11 +299,15 @@ void Consumer::handle_rebalance(int code, const rd_kafka_topic_partition_list_s*
     listener_.on_assigned(numbers);
     return;
   }
+  give_up(numbers);
+  rd_kafka_assign(client_.get(), nullptr);
+}
+
+void Consumer::give_up(const std::vector<int>& partitions) {
   const bool lost = rd_kafka_assignment_lost(client_.get()) != 0;
-  listener_.on_revoked(numbers, lost);
+  listener_.on_revoked(partitions, lost);
   assigned_.clear();
   positions_.clear();
-  rd_kafka_assign(client_.get(), nullptr);
 }
 
 Result<void> Consumer::commit(const Offsets& next_offsets, std::chrono::milliseconds wait) {

@@ -90,7 +90,7 @@ class RebalanceListener {
 //
 // Threads:  one thread for all calls, but watermarks(), which any thread may call.
 // Blocking: poll(), commit(), committed() and watermarks() at most their time-out; close() at most
-//           session_timeout and 2 s, the destructor 2 s more.
+//           session_timeout and 4 s, the destructor 2 s more.
 // Lifetime: the listener must outlive it; the destructor closes. Messages must not outlive it.
 // Errors:   retriable while Kafka or the topic is away, the client goes on by itself; fatal when
 //           the client must be closed and made anew; permanent for a bad configuration.
@@ -137,6 +137,8 @@ class Consumer {
   Consumer(const ConsumerConfig& config, RebalanceListener& listener)
       : config_(config), listener_(listener) {}
   Result<void> apply();
+  void give_up(const std::vector<int>& partitions);
+  void unassign_while_closing();
   Result<Offsets> list_offsets(const std::vector<int>& partitions, std::int64_t which,
                                std::chrono::milliseconds timeout) const;
 
@@ -150,6 +152,7 @@ class Consumer {
   std::vector<int> assigned_;
   Offsets positions_;  // started partitions: the next offset that poll() will return
   bool closed_ = false;
+  bool left_behind_ = false;  // librdkafka still works on a call: the client is never destroyed
 };
 
 }  // namespace stormlog::kafka

@@ -1,0 +1,141 @@
+// Leaving the group at the worst moment.
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/base/log.hpp"
+#include "common/kafka/consumer/consumer_test_support.hpp"
+
+namespace stormlog::kafka {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::UnorderedElementsAre;
+
+// Standard error as a pipe for one line at a time: whoever logs waits until the line before has
+// been read. So the log says where a thread of librdkafka is, and holds it there.
+class HeldLog {
+ public:
+  HeldLog() {
+    int ends[2];
+    if (::pipe2(ends, O_DIRECT | O_CLOEXEC) != 0 || ::fcntl(ends[1], F_SETPIPE_SZ, 4096) < 0) {
+      throw std::runtime_error("no pipe");
+    }
+    from_ = ends[0];
+    before_ = ::dup(STDERR_FILENO);
+    ::dup2(ends[1], STDERR_FILENO);
+    ::close(ends[1]);
+    log::init("test", log::Level::debug, log::Format::json);
+    reader_ = std::thread([this] { read(); });
+  }
+  ~HeldLog() {
+    log::init("test", log::Level::off, log::Format::json);
+    ::dup2(before_, STDERR_FILENO);
+    ::close(before_);
+    reader_.join();
+    ::close(from_);
+  }
+
+  // After a line with this text nothing more is read for this long.
+  void hold_after(const std::string& text, std::chrono::milliseconds time) {
+    const std::lock_guard lock(mutex_);
+    hold_after_ = text;
+    hold_ = time;
+  }
+  // Waits for a line with this text; false after half a minute.
+  bool wait_for(const std::string& text) {
+    const auto end = std::chrono::steady_clock::now() + 30s;
+    while (std::chrono::steady_clock::now() < end) {
+      {
+        const std::lock_guard lock(mutex_);
+        if (text_.find(text) != std::string::npos) return true;
+      }
+      std::this_thread::sleep_for(1ms);
+    }
+    return false;
+  }
+
+ private:
+  void read() {
+    char line[4096];
+    for (ssize_t n = 0; (n = ::read(from_, line, sizeof line)) > 0;) {
+      const std::string_view text(line, static_cast<std::size_t>(n));
+      std::chrono::milliseconds pause{0};
+      {
+        const std::lock_guard lock(mutex_);
+        text_ += text;
+        if (!hold_after_.empty() && text.find(hold_after_) != text.npos) pause = hold_;
+      }
+      std::this_thread::sleep_for(pause);
+    }
+  }
+
+  int from_ = -1;
+  int before_ = -1;
+  std::mutex mutex_;
+  std::string text_;
+  std::string hold_after_;
+  std::chrono::milliseconds hold_{0};
+  std::thread reader_;
+};
+
+struct ListenerWithALastWord final : RebalanceListener {
+  void on_assigned(const std::vector<int>& partitions) override { assigned = partitions; }
+  void on_revoked(const std::vector<int>& partitions, bool) override {
+    revoked = partitions;
+    said = last_word();
+  }
+  std::vector<int> assigned;
+  std::vector<int> revoked;
+  std::function<bool()> last_word;
+  bool said = false;
+};
+
+// The partitions are asked back before close(), and given up when librdkafka has ended the group
+// and does not answer any more: rd_kafka_assign() waits for ever then.
+TEST(KafkaConsumerClose, EndsAlsoWhenNobodyTakesThePartitionsBackAnyMore) {
+  constexpr const char* kLeft = "LeaveGroup response received";
+  const test::MockCluster cluster(2);
+  HeldLog log;
+  auto listener = std::make_shared<ListenerWithALastWord>();
+  ConsumerConfig config;
+  config.brokers = cluster.brokers();
+  config.topic = test::kTopic;
+  config.group = "group";
+  config.extra = {{"debug", "cgrp"}};
+  auto made = Consumer::create(config, *listener);
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  std::shared_ptr<Consumer> consumer = std::move(*made);
+  while (listener->assigned.empty()) ASSERT_TRUE(consumer->poll(20ms).ok());
+
+  test::Member other(cluster);
+  ASSERT_TRUE(log.wait_for("delegating revoke of 2 partition(s)"));
+  // The line after the next one waits until the call has long come.
+  log.hold_after(kLeft, 500ms);
+  listener->last_word = [&log] { return log.wait_for(kLeft); };
+  std::promise<void> closed;
+  std::future<void> done = closed.get_future();
+  std::thread([listener, consumer = std::move(consumer), closed = std::move(closed)]() mutable {
+    consumer.reset();
+    closed.set_value();
+  }).detach();
+  ASSERT_EQ(done.wait_for(30s), std::future_status::ready);
+  EXPECT_TRUE(listener->said);
+  EXPECT_TRUE(log.wait_for("does not let go of its partitions"));
+  EXPECT_THAT(listener->revoked, UnorderedElementsAre(0, 1));
+}
+
+}  // namespace
+}  // namespace stormlog::kafka
