@@ -7,7 +7,6 @@
 namespace stormlog::chaos {
 namespace {
 
-using document::Node;
 using document::ParamType;
 
 class HttpProbe final : public Probe {
@@ -36,13 +35,7 @@ Result<std::unique_ptr<Probe>> make(const Stack&, const document::Params& params
   }
   if (params.has("body")) request.body = params.text("body");
   if (params.has("headers")) {
-    const Node& headers = params.node("headers");
-    if (!headers.is_map()) {
-      return Error::permanent(headers.place() + ": headers must be a map of names to values");
-    }
-    for (const auto& [name, value] : headers.entries) {
-      request.headers.add(name.scalar, value.scalar);
-    }
+    for (const auto& [name, value] : params.text_map("headers")) request.headers.add(name, value);
   }
   request.timeout =
       std::chrono::duration_cast<std::chrono::milliseconds>(params.duration("timeout"));
@@ -61,7 +54,7 @@ const ProbeKind kHttpProbe = {
             {.name = "url", .required = true, .description = "http:// or https:// URL."},
             {.name = "method", .default_text = "GET", .description = "Request method."},
             {.name = "headers",
-             .type = ParamType::node,
+             .type = ParamType::text_map,
              .description = "Map of header fields to send."},
             {.name = "body", .description = "Body to send."},
             timeout_param(),

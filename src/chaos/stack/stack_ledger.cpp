@@ -23,7 +23,7 @@ SendSpec parse_send(Node map, const Stack& stack, Diagnostics& diagnostics) {
   static const std::vector<ParamSpec> kSpecs = {
       {.name = "url", .required = true, .description = "where events are sent"},
       {.name = "method", .default_text = "POST", .choices = {"POST", "PUT", "PATCH"}},
-      {.name = "headers", .type = ParamType::node},
+      {.name = "headers", .type = ParamType::text_map},
       {.name = "event", .required = true, .description = "body template of one event"},
       {.name = "batch",
        .default_text = "json_array",
@@ -52,13 +52,7 @@ SendSpec parse_send(Node map, const Stack& stack, Diagnostics& diagnostics) {
   send.batch = batch == "ndjson"   ? SendSpec::Batch::ndjson
                : batch == "single" ? SendSpec::Batch::single
                                    : SendSpec::Batch::json_array;
-  if (params.has("headers")) {
-    const Node& headers = params.node("headers");
-    if (!headers.is_map()) diagnostics.error(headers, "ledger.send: headers must be a map");
-    for (const auto& [key, value] : headers.entries) {
-      send.headers.emplace_back(key.scalar, value.scalar);
-    }
-  }
+  if (params.has("headers")) send.headers = params.text_map("headers");
   if (params.has("rejected")) {
     static const std::vector<ParamSpec> kRejected = {
         {.name = "list", .required = true, .description = "JSON pointer of the list"},

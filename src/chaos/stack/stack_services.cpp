@@ -21,7 +21,7 @@ const std::vector<ParamSpec>& service_params() {
       {.name = "command", .type = ParamType::node},
       {.name = "prepare", .type = ParamType::node},
       {.name = "files", .type = ParamType::node},
-      {.name = "environment", .type = ParamType::node},
+      {.name = "environment", .type = ParamType::text_map},
       {.name = "user", .type = ParamType::text},
       {.name = "data", .type = ParamType::boolean, .default_text = "false"},
       {.name = "data_version", .type = ParamType::text},
@@ -33,7 +33,7 @@ const std::vector<ParamSpec>& service_params() {
       {.name = "install", .type = ParamType::text},
       {.name = "metrics", .type = ParamType::text},
       {.name = "breaker_events", .type = ParamType::text},
-      {.name = "headers", .type = ParamType::node},
+      {.name = "headers", .type = ParamType::text_map},
       {.name = "protected", .type = ParamType::boolean, .default_text = "false"},
       {.name = "process", .type = ParamType::node},
   };
@@ -193,24 +193,8 @@ class ServiceReader {
         spec.files.push_back({stack_.root / paths.text("from"), stack_.root / paths.text("to")});
       }
     }
-    for (const auto& [name, value] : read_map_of_texts(params, "environment")) {
-      spec.environment[name] = value;
-    }
-  }
-
-  std::vector<std::pair<std::string, std::string>> read_map_of_texts(const Params& params,
-                                                                     const std::string& name) {
-    std::vector<std::pair<std::string, std::string>> found;
-    if (!params.has(name)) return found;
-    const Node& map = params.node(name);
-    if (!map.is_map()) diagnostics_.error(map, what_ + ", " + name + " must be a map");
-    for (const auto& [key, value] : map.entries) {
-      if (!value.is_scalar() && !value.is_null()) {
-        diagnostics_.error(value, what_ + ", " + name + ": \"" + key.scalar + "\" must be text");
-      }
-      found.emplace_back(key.scalar, value.scalar);
-    }
-    return found;
+    if (!params.has("environment")) return;
+    for (const auto& [name, value] : params.text_map("environment")) spec.environment[name] = value;
   }
 
   void read_texts(const Params& params, ServiceSpec& spec) {
@@ -222,7 +206,7 @@ class ServiceReader {
     text("install", spec.install_hint);
     text("metrics", spec.metrics_url);
     text("breaker_events", spec.breaker_events_url);
-    spec.headers = read_map_of_texts(params, "headers");
+    if (params.has("headers")) spec.headers = params.text_map("headers");
     if (params.has("depends_on")) spec.depends_on = params.text_list("depends_on");
     if (params.has("protected")) spec.is_protected = params.boolean("protected");
   }

@@ -12,7 +12,7 @@ namespace stormlog::document {
 namespace {
 
 using Value = std::variant<std::string, std::int64_t, double, bool, Nanoseconds,
-                           std::vector<std::string>, Node>;
+                           std::vector<std::string>, TextMap, Node>;
 
 // YAML 1.1 also reads these as booleans; people write them, so a typed reading takes them all.
 // Source: yaml.org/type/bool.html (without the single letters).
@@ -128,10 +128,27 @@ Result<Value> read_list(const ParamSpec& spec, const Node& node) {
   return Value(std::move(texts));
 }
 
+Result<Value> read_map(const Node& node) {
+  if (!node.is_map()) {
+    return Error::permanent("must be a map of names to texts, this is " +
+                            std::string(kind_name(node)));
+  }
+  TextMap map;
+  for (const auto& [name, value] : node.entries) {
+    if (!value.is_scalar() && !value.is_null()) {
+      return Error::permanent("must be a map of names to texts, of \"" + name.scalar + "\" it is " +
+                              std::string(kind_name(value)));
+    }
+    map.emplace_back(name.scalar, value.scalar);
+  }
+  return Value(std::move(map));
+}
+
 Result<Value> read_value(const ParamSpec& spec, const Node& node) {
   if (spec.type == ParamType::node) return Value(node);
   if (node.is_null()) return Error::permanent("has no value");
   if (spec.type == ParamType::text_list) return read_list(spec, node);
+  if (spec.type == ParamType::text_map) return read_map(node);
   if (!node.is_scalar()) {
     return Error::permanent("must be " + std::string(to_string(spec.type)) + ", this is " +
                             std::string(kind_name(node)));
@@ -141,8 +158,8 @@ Result<Value> read_value(const ParamSpec& spec, const Node& node) {
 
 // A default is written as a user would write it: text, or YAML for lists and nodes.
 Result<Node> node_of(const ParamSpec& spec, const std::string& text, const std::string& name) {
-  const bool is_yaml =
-      spec.type == ParamType::node || (spec.type == ParamType::text_list && text.starts_with('['));
+  const bool is_yaml = spec.type == ParamType::node || spec.type == ParamType::text_map ||
+                       (spec.type == ParamType::text_list && text.starts_with('['));
   if (is_yaml) return parse_yaml(text, name);
   Node node;
   node.kind = Node::Kind::scalar;
@@ -189,6 +206,8 @@ std::string_view to_string(ParamType type) {
       return "a rate";
     case ParamType::text_list:
       return "a list of texts";
+    case ParamType::text_map:
+      return "a map of names to texts";
     case ParamType::node:
       break;
   }
@@ -222,6 +241,9 @@ double Params::rate(const std::string& name) const {
 }
 const std::vector<std::string>& Params::text_list(const std::string& name) const {
   return get_as<std::vector<std::string>>(values_, name);
+}
+const TextMap& Params::text_map(const std::string& name) const {
+  return get_as<TextMap>(values_, name);
 }
 const Node& Params::node(const std::string& name) const {
   return get_as<Node>(values_, name);

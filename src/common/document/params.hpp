@@ -4,6 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -13,7 +14,21 @@
 
 namespace stormlog::document {
 
-enum class ParamType { text, integer, number, boolean, duration, bytes, rate, text_list, node };
+enum class ParamType {
+  text,
+  integer,
+  number,
+  boolean,
+  duration,
+  bytes,
+  rate,
+  text_list,
+  text_map,  // names and their texts, as of header fields and environments
+  node
+};
+
+// In the order in which they are written; a name without a value has "".
+using TextMap = std::vector<std::pair<std::string, std::string>>;
 
 std::string_view to_string(ParamType type);
 
@@ -42,6 +57,7 @@ class Params {
   std::uint64_t bytes(const std::string& name) const;
   double rate(const std::string& name) const;
   const std::vector<std::string>& text_list(const std::string& name) const;
+  const TextMap& text_map(const std::string& name) const;
   const Node& node(const std::string& name) const;
 
   // {"for":"10s"}: as the user wrote it, for journals.
@@ -51,7 +67,7 @@ class Params {
   friend Params parse_params(const Node&, const std::vector<ParamSpec>&,
                              const std::vector<std::string>&, const std::string&, Diagnostics&);
   using Value = std::variant<std::string, std::int64_t, double, bool, Nanoseconds,
-                             std::vector<std::string>, Node>;
+                             std::vector<std::string>, TextMap, Node>;
   std::map<std::string, Value> values_;
   std::map<std::string, std::string> written_;
 };

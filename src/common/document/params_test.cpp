@@ -10,6 +10,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Pair;
 using namespace std::chrono_literals;
 
 std::vector<ParamSpec> specs() {
@@ -33,6 +34,7 @@ std::vector<ParamSpec> specs() {
        .type = ParamType::text_list,
        .default_text = "a,b",
        .description = "Codes."},
+      {.name = "fields", .type = ParamType::text_map, .description = "Header fields."},
       {.name = "more", .type = ParamType::node, .description = "Anything."},
       {.name = "mode", .type = ParamType::text, .description = "How.", .choices = {"fast", "slow"}},
   };
@@ -56,7 +58,7 @@ Parsed parse(const std::string& text) {
 TEST(Params, ReadsEachType) {
   const auto [params, diagnostics] = parse(
       "{name: n, within: 1m30s, count: 3, share: 0.5, force: yes, size: 10MB, rate: 120/m,"
-      " codes: [x, 5], more: {a: 1}, mode: fast, at: 3s}");
+      " codes: [x, 5], fields: {b: text, a: 5, c: }, more: {a: 1}, mode: fast, at: 3s}");
   EXPECT_EQ(diagnostics.text(), "");
   EXPECT_EQ(params.text("name"), "n");
   EXPECT_EQ(params.duration("within"), 90s);
@@ -66,6 +68,8 @@ TEST(Params, ReadsEachType) {
   EXPECT_EQ(params.bytes("size"), 10'000'000U);
   EXPECT_DOUBLE_EQ(params.rate("rate"), 2.0);
   EXPECT_THAT(params.text_list("codes"), ElementsAre("x", "5"));
+  EXPECT_THAT(params.text_map("fields"),
+              ElementsAre(Pair("b", "text"), Pair("a", "5"), Pair("c", "")));
   EXPECT_EQ(params.node("more").find("a")->scalar, "1");
   EXPECT_EQ(params.text("mode"), "fast");
 }
@@ -97,6 +101,15 @@ TEST(Params, EveryMistakeIsReportedWithItsLine) {
           AllOf(HasSubstr("e.yaml:7"), HasSubstr("must be 0 to 1"))));
 }
 
+TEST(Params, AMapOfTextsHasTextsAlone) {
+  EXPECT_THAT(
+      parse("name: n\nfields: [a]\n").diagnostics.text(),
+      HasSubstr(
+          "e.yaml:2: fault \"x\": \"fields\": must be a map of names to texts, this is a list"));
+  EXPECT_THAT(parse("name: n\nfields: {a: x, b: {c: d}}\n").diagnostics.text(),
+              HasSubstr("\"fields\": must be a map of names to texts, of \"b\" it is a map"));
+}
+
 TEST(Params, BoundsOfDurationsAreWrittenAsDurations) {
   const auto parsed = parse("{name: n, within: 1ms}");
   EXPECT_THAT(parsed.diagnostics.text(), HasSubstr("must be 100ms to "));
@@ -114,10 +127,12 @@ TEST(Params, EmptyValueIsAnError) {
 
 TEST(Params, FromACommandLine) {
   const auto params =
-      parse_params({"name=a=b", "codes=x,y", "more={a: [1]}", "within=5s"}, specs(), "fault \"x\"");
+      parse_params({"name=a=b", "codes=x,y", "fields={a: b}", "more={a: [1]}", "within=5s"},
+                   specs(), "fault \"x\"");
   ASSERT_TRUE(params.ok());
   EXPECT_EQ(params->text("name"), "a=b");
   EXPECT_THAT(params->text_list("codes"), ElementsAre("x", "y"));
+  EXPECT_THAT(params->text_map("fields"), ElementsAre(Pair("a", "b")));
   EXPECT_EQ(params->node("more").find("a")->items.size(), 1U);
   EXPECT_EQ(params->duration("within"), 5s);
 }
