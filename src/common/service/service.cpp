@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "common/base/log.hpp"
+#include "common/base/thread_name.hpp"
 #include "common/base/version.hpp"
 #include "common/http/server.hpp"
 #include "common/http/tls_identity.hpp"
@@ -334,7 +335,8 @@ int run_program(Service& service, std::chrono::milliseconds limit) {
   const int status = service.run();
   std::thread([limit] {
     std::this_thread::sleep_for(limit);
-    log::error("a thread does not end; the program is ended by force");
+    log::error("the program does not end, and is ended by force",
+               {{"threads", names_of_other_threads()}});
     std::_Exit(1);
   }).detach();
   return status;

@@ -2,6 +2,7 @@
 
 #include <iterator>
 
+#include "common/base/thread_name.hpp"
 #include "pipeline/consumer/log_json.hpp"
 #include "pipeline/consumer/redis_call.hpp"
 
@@ -74,6 +75,7 @@ void CacheWriter::offer(std::vector<LogRow>&& rows) {
 }
 
 void CacheWriter::loop() {
+  name_thread("cache");
   for (;;) {
     std::vector<LogRow> rows;
     {

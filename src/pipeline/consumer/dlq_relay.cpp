@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/log.hpp"
+#include "common/base/thread_name.hpp"
 #include "common/base/units.hpp"
 #include "pipeline/consumer/redis_call.hpp"
 
@@ -113,6 +114,7 @@ void DlqRelay::wake() {
 }
 
 void DlqRelay::loop() {
+  name_thread("dead-letters");
   bool told = false;
   for (;;) {
     const Result<int> moved = step();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/thread_name.hpp"
+
 namespace stormlog::pipeline {
 
 ThreadFlushRunner::ThreadFlushRunner(std::size_t writers) : work_(writers) {
@@ -19,6 +21,7 @@ ThreadFlushRunner::~ThreadFlushRunner() {
 }
 
 void ThreadFlushRunner::run(std::size_t writer) {
+  name_thread("writer");
   std::unique_lock lock(mutex_);
   for (;;) {
     started_.wait(lock, [&] { return work_[writer] != nullptr || stop_; });

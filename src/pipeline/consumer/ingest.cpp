@@ -1,6 +1,7 @@
 #include "pipeline/consumer/ingest.hpp"
 
 #include "common/base/log.hpp"
+#include "common/base/thread_name.hpp"
 
 namespace stormlog::pipeline {
 namespace {
@@ -26,6 +27,7 @@ void Ingest::start() {
 }
 
 void Ingest::loop() {
+  name_thread("ingest");
   while (!stop_.load(std::memory_order_acquire)) {
     if (!ensure_client()) {
       std::this_thread::sleep_for(kIdleWait);

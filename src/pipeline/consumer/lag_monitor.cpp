@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/thread_name.hpp"
 #include "common/kafka/consumer/consumer.hpp"
 
 namespace stormlog::pipeline {
@@ -91,6 +92,7 @@ LagMonitor::~LagMonitor() {
 }
 
 void LagMonitor::loop() {
+  name_thread("lag");
   std::unique_lock lock(mutex_);
   while (!stop_) {
     lock.unlock();

@@ -1,6 +1,7 @@
 #include "pipeline/consumer/partition_keeper.hpp"
 
 #include "common/base/log.hpp"
+#include "common/base/thread_name.hpp"
 
 namespace stormlog::pipeline {
 namespace {
@@ -48,6 +49,7 @@ PartitionKeeper::~PartitionKeeper() {
 }
 
 void PartitionKeeper::loop() {
+  name_thread("partitions");
   bool told = false;
   for (;;) {
     const Result<bool> done = step();

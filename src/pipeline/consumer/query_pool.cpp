@@ -1,5 +1,7 @@
 #include "pipeline/consumer/query_pool.hpp"
 
+#include "common/base/thread_name.hpp"
+
 namespace stormlog::pipeline {
 
 QueryPool::QueryPool(Config config) : config_(std::move(config)) {
@@ -27,6 +29,7 @@ bool QueryPool::submit(Job job) {
 }
 
 void QueryPool::loop() {
+  name_thread("queries");
   Worker worker(config_);
   for (;;) {
     Job job;

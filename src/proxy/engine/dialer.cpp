@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/base/thread_name.hpp"
+
 namespace stormlog::proxy {
 namespace {
 
@@ -42,6 +44,7 @@ void Dialer::look_up(const std::string& upstream, Found found) {
 }
 
 void Dialer::run() {
+  name_thread("proxy-dialer");
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     if (asked_.empty()) {

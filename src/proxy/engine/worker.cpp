@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "common/base/log.hpp"
+#include "common/base/thread_name.hpp"
 
 namespace stormlog::proxy {
 namespace {
@@ -66,7 +67,7 @@ void Worker::run() {
   sigemptyset(&broken_pipe);
   sigaddset(&broken_pipe, SIGPIPE);
   ::pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
-  ::prctl(PR_SET_NAME, "proxy-worker");
+  name_thread("proxy-worker");
   // Timers to the nanosecond: the kernel may otherwise be 50 µs late to save power.
   ::prctl(PR_SET_TIMERSLACK, 1);
   while (!stopping_) {

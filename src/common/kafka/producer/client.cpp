@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/base/log.hpp"
+#include "common/base/thread_name.hpp"
 
 namespace stormlog::kafka {
 namespace {
@@ -162,6 +163,7 @@ Producer::InFlight Client::in_flight() const {
 }
 
 void Client::run() {
+  name_thread("deliveries");
   while (!stop_.load(std::memory_order_acquire) && !fatal_) {
     serve(rd_kafka_queue_poll(queue_.get(), static_cast<int>(kPoll.count())));
   }

@@ -8,6 +8,7 @@
 
 #include "common/base/log.hpp"
 #include "common/base/murmur2.hpp"
+#include "common/base/thread_name.hpp"
 #include "common/kafka/producer/client.hpp"
 #include "common/kafka/producer/lane_plan.hpp"
 #include "common/kafka/producer/near_gate.hpp"
@@ -225,6 +226,7 @@ void Producer::Impl::depart() {
 }
 
 void Producer::Impl::pace() {
+  name_thread("pacer");
   std::unique_lock lock(mutex);
   while (!closing) {
     if (!refused.empty()) {
