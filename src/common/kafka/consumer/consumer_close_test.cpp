@@ -5,15 +5,14 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
-#include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "common/base/log.hpp"
 #include "common/kafka/consumer/consumer_test_support.hpp"
@@ -91,50 +90,31 @@ class HeldLog {
   std::thread reader_;
 };
 
-struct ListenerWithALastWord final : RebalanceListener {
-  void on_assigned(const std::vector<int>& partitions) override { assigned = partitions; }
-  void on_revoked(const std::vector<int>& partitions, bool) override {
-    revoked = partitions;
-    said = last_word();
-  }
-  std::vector<int> assigned;
-  std::vector<int> revoked;
-  std::function<bool()> last_word;
-  bool said = false;
-};
-
 // The partitions are asked back before close(), and given up when librdkafka has ended the group
 // and does not answer any more: rd_kafka_assign() waits for ever then.
 TEST(KafkaConsumerClose, EndsAlsoWhenNobodyTakesThePartitionsBackAnyMore) {
   constexpr const char* kLeft = "LeaveGroup response received";
   const test::MockCluster cluster(2);
   HeldLog log;
-  auto listener = std::make_shared<ListenerWithALastWord>();
-  ConsumerConfig config;
-  config.brokers = cluster.brokers();
-  config.topic = test::kTopic;
-  config.group = "group";
-  config.extra = {{"debug", "cgrp"}};
-  auto made = Consumer::create(config, *listener);
-  ASSERT_TRUE(made.ok()) << made.error().message;
-  std::shared_ptr<Consumer> consumer = std::move(*made);
-  while (listener->assigned.empty()) ASSERT_TRUE(consumer->poll(20ms).ok());
+  auto member = std::make_shared<test::Member>(cluster, "cgrp");
+  ASSERT_TRUE(member->poll_until([&] { return !member->listener.assigned.empty(); }));
 
-  test::Member other(cluster);
+  const test::Member other(cluster);
   ASSERT_TRUE(log.wait_for("delegating revoke of 2 partition(s)"));
-  // The line after the next one waits until the call has long come.
-  log.hold_after(kLeft, 500ms);
-  listener->last_word = [&log] { return log.wait_for(kLeft); };
+  // The thread that has said so says one line more, and waits in the next, with which it would end
+  // the group, until the call has long come.
+  log.hold_after(kLeft, 1s);
+  std::atomic<bool> left = false;
+  member->listener.last_word = [&] { left = log.wait_for(kLeft); };
   std::promise<void> closed;
   std::future<void> done = closed.get_future();
-  std::thread([listener, consumer = std::move(consumer), closed = std::move(closed)]() mutable {
-    consumer.reset();
+  std::thread([member, closed = std::move(closed)]() mutable {
+    member->consumer->close();
     closed.set_value();
   }).detach();
   ASSERT_EQ(done.wait_for(30s), std::future_status::ready);
-  EXPECT_TRUE(listener->said);
-  EXPECT_TRUE(log.wait_for("does not let go of its partitions"));
-  EXPECT_THAT(listener->revoked, UnorderedElementsAre(0, 1));
+  EXPECT_TRUE(left);
+  EXPECT_THAT(member->listener.revoked, UnorderedElementsAre(0, 1));
 }
 
 }  // namespace

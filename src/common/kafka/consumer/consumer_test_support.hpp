@@ -56,6 +56,7 @@ class MockCluster {
 struct Listener final : RebalanceListener {
   void on_assigned(const std::vector<int>& partitions) override { assigned = partitions; }
   void on_revoked(const std::vector<int>& partitions, bool was_lost) override {
+    last_word();
     revoked.insert(revoked.end(), partitions.begin(), partitions.end());
     assigned.clear();
     lost = lost || was_lost;
@@ -63,6 +64,7 @@ struct Listener final : RebalanceListener {
   std::vector<int> assigned;
   std::vector<int> revoked;
   bool lost = false;
+  std::function<void()> last_word = [] {};  // before it gives its partitions up
 };
 
 struct Member {
