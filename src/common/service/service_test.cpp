@@ -275,8 +275,9 @@ class ServiceProcess {
       const std::uint16_t port = service.port();
       if (::write(port_pipe, &port, sizeof port) != sizeof port) std::abort();
     });
+    if (flaw != Flaw::thread_stays) return run_program(service);
     const int status = run_program(service, 100ms);
-    if (flaw == Flaw::thread_stays) std::this_thread::sleep_for(60s);
+    std::this_thread::sleep_for(60s);
     return status;
   }
 
