@@ -135,20 +135,6 @@ void ChildProcess::kill9() {
   status_ = status;
 }
 
-std::string ChildProcess::threads() const {
-  std::ostringstream text;
-  std::error_code ignored;
-  const std::filesystem::path tasks = "/proc/" + std::to_string(pid_) + "/task";
-  for (const auto& task : std::filesystem::directory_iterator(tasks, ignored)) {
-    std::string name;
-    std::string syscall;
-    std::getline(std::ifstream(task.path() / "comm"), name);
-    std::getline(std::ifstream(task.path() / "syscall"), syscall);  // number, arguments, stack, pc
-    text << name << " [" << syscall << "]; ";
-  }
-  return text.str();
-}
-
 void run(const std::vector<std::string>& argv, const std::string& user) {
   const TempFolder folder(user);
   const std::filesystem::path output = folder.path() / "output";

@@ -53,8 +53,6 @@ class ChildProcess {
   // The wait status, or empty when it still runs after `limit`.
   std::optional<int> wait(std::chrono::milliseconds limit);
   void kill9();
-  // What each of its threads is called and waits in, for a message.
-  std::string threads() const;
 
  private:
   pid_t pid_ = -1;

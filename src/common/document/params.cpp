@@ -11,8 +11,12 @@
 namespace stormlog::document {
 namespace {
 
-using Value = std::variant<std::string, std::int64_t, double, bool, Nanoseconds,
-                           std::vector<std::string>, TextMap, Node>;
+using Value = ParamValue;
+
+Error wrong_kind(const ParamSpec& spec, const Node& node) {
+  return Error::permanent("must be " + std::string(to_string(spec.type)) + ", this is " +
+                          std::string(kind_name(node)));
+}
 
 // YAML 1.1 also reads these as booleans; people write them, so a typed reading takes them all.
 // Source: yaml.org/type/bool.html (without the single letters).
@@ -116,7 +120,7 @@ Result<Value> read_list(const ParamSpec& spec, const Node& node) {
       texts.push_back(item.scalar);
     }
   } else {
-    return Error::permanent("must be a list of texts, this is " + std::string(kind_name(node)));
+    return wrong_kind(spec, node);
   }
   for (const auto& text : texts) {
     if (spec.choices.empty()) break;
@@ -128,11 +132,8 @@ Result<Value> read_list(const ParamSpec& spec, const Node& node) {
   return Value(std::move(texts));
 }
 
-Result<Value> read_map(const Node& node) {
-  if (!node.is_map()) {
-    return Error::permanent("must be a map of names to texts, this is " +
-                            std::string(kind_name(node)));
-  }
+Result<Value> read_map(const ParamSpec& spec, const Node& node) {
+  if (!node.is_map()) return wrong_kind(spec, node);
   TextMap map;
   for (const auto& [name, value] : node.entries) {
     if (!value.is_scalar() && !value.is_null()) {
@@ -148,15 +149,12 @@ Result<Value> read_value(const ParamSpec& spec, const Node& node) {
   if (spec.type == ParamType::node) return Value(node);
   if (node.is_null()) return Error::permanent("has no value");
   if (spec.type == ParamType::text_list) return read_list(spec, node);
-  if (spec.type == ParamType::text_map) return read_map(node);
-  if (!node.is_scalar()) {
-    return Error::permanent("must be " + std::string(to_string(spec.type)) + ", this is " +
-                            std::string(kind_name(node)));
-  }
+  if (spec.type == ParamType::text_map) return read_map(spec, node);
+  if (!node.is_scalar()) return wrong_kind(spec, node);
   return read_scalar(spec, node.scalar);
 }
 
-// A default is written as a user would write it: text, or YAML for lists and nodes.
+// A default is written as a user would write it: text, or YAML for lists, maps and nodes.
 Result<Node> node_of(const ParamSpec& spec, const std::string& text, const std::string& name) {
   const bool is_yaml = spec.type == ParamType::node || spec.type == ParamType::text_map ||
                        (spec.type == ParamType::text_list && text.starts_with('['));

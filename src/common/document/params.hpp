@@ -30,6 +30,9 @@ enum class ParamType {
 // In the order in which they are written; a name without a value has "".
 using TextMap = std::vector<std::pair<std::string, std::string>>;
 
+using ParamValue = std::variant<std::string, std::int64_t, double, bool, Nanoseconds,
+                                std::vector<std::string>, TextMap, Node>;
+
 std::string_view to_string(ParamType type);
 
 // The one definition of a parameter of a fault, probe or check: parsing, `stormlog describe` and
@@ -66,9 +69,7 @@ class Params {
  private:
   friend Params parse_params(const Node&, const std::vector<ParamSpec>&,
                              const std::vector<std::string>&, const std::string&, Diagnostics&);
-  using Value = std::variant<std::string, std::int64_t, double, bool, Nanoseconds,
-                             std::vector<std::string>, TextMap, Node>;
-  std::map<std::string, Value> values_;
+  std::map<std::string, ParamValue> values_;
   std::map<std::string, std::string> written_;
 };
 

@@ -5,11 +5,13 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
 
+#include "common/base/file.hpp"
 #include "common/http/curl_client.hpp"
 #include "common/postgres/connection.hpp"
 #include "common/redis/connection.hpp"
@@ -139,11 +141,16 @@ class ConsumerProcess : public testing::Test {
     EXPECT_EQ(number("SELECT count(DISTINCT attributes->>'seq') FROM logs"), n);
     EXPECT_EQ(number("SELECT sum(next_offset) FROM consumer_offsets"), n);
   }
-  static void stop(Process& process) {
+  void stop(Process& process) const {
     process.child->signal(SIGTERM);
     const std::optional<int> status = process.child->wait(kLong);
-    ASSERT_TRUE(status) << "still there: " << process.child->threads();
-    EXPECT_TRUE(WIFEXITED(*status) && WEXITSTATUS(*status) == 0) << *status;
+    ASSERT_TRUE(status) << end_of_log();
+    EXPECT_TRUE(WIFEXITED(*status) && WEXITSTATUS(*status) == 0) << *status << "\n" << end_of_log();
+  }
+  // One that is ended by force says there what has not ended.
+  std::string end_of_log() const {
+    const Result<std::string> log = file::read(folder_.path() / "log");
+    return log.ok() ? log->substr(log->size() - std::min<std::size_t>(log->size(), 2'000)) : "";
   }
 
   inline static std::unique_ptr<PostgresServer> postgres_;

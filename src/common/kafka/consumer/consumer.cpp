@@ -219,7 +219,12 @@ void Consumer::close() {
 // While the group is left, librdkafka can drop the call without an answer, and rd_kafka_assign()
 // waits for one without a limit (its issue 4884, open). The client is left behind then, because
 // the call still stands on it.
-void Consumer::unassign_while_closing() {
+void Consumer::unassign() {
+  if (!closed_) {
+    rd_kafka_assign(client_.get(), nullptr);
+    return;
+  }
+  if (left_behind_) return;
   if (ends_in_time([client = client_.get()] { rd_kafka_assign(client, nullptr); })) return;
   log::warn("kafka: the client does not let go of its partitions; left behind");
   rd_kafka_set_log_level(client_.get(), 0);
@@ -253,7 +258,7 @@ Result<std::optional<Message>> Consumer::poll(std::chrono::milliseconds timeout)
 
 // Replaces librdkafka's assignment by what is started, each with its explicit offset.
 Result<void> Consumer::apply() {
-  if (closed_) return {};  // unassign_while_closing() follows
+  if (closed_) return {};  // unassign() follows
   const List list = make_list(config_.topic, positions_);
   if (const auto code = rd_kafka_assign(client_.get(), list.get());
       code != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -286,12 +291,8 @@ Result<void> Consumer::pause_all() {
 void Consumer::handle_rebalance(int code, const rd_kafka_topic_partition_list_s* partitions) {
   std::vector<int> numbers;
   for (int i = 0; i < partitions->cnt; ++i) numbers.push_back(partitions->elems[i].partition);
-  if (closed_) {
-    if (code != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) give_up(numbers);
-    if (!left_behind_) unassign_while_closing();
-    return;
-  }
-  if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+  const bool comes = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+  if (comes && !closed_) {
     assigned_ = numbers;
     positions_.clear();
     // An empty assignment completes the rebalance and reads nothing yet.
@@ -299,15 +300,13 @@ void Consumer::handle_rebalance(int code, const rd_kafka_topic_partition_list_s*
     listener_.on_assigned(numbers);
     return;
   }
-  give_up(numbers);
-  rd_kafka_assign(client_.get(), nullptr);
-}
-
-void Consumer::give_up(const std::vector<int>& partitions) {
-  const bool lost = rd_kafka_assignment_lost(client_.get()) != 0;
-  listener_.on_revoked(partitions, lost);
-  assigned_.clear();
-  positions_.clear();
+  if (!comes) {
+    const bool lost = rd_kafka_assignment_lost(client_.get()) != 0;
+    listener_.on_revoked(numbers, lost);
+    assigned_.clear();
+    positions_.clear();
+  }
+  unassign();
 }
 
 Result<void> Consumer::commit(const Offsets& next_offsets, std::chrono::milliseconds wait) {

@@ -137,8 +137,7 @@ class Consumer {
   Consumer(const ConsumerConfig& config, RebalanceListener& listener)
       : config_(config), listener_(listener) {}
   Result<void> apply();
-  void give_up(const std::vector<int>& partitions);
-  void unassign_while_closing();
+  void unassign();
   Result<Offsets> list_offsets(const std::vector<int>& partitions, std::int64_t which,
                                std::chrono::milliseconds timeout) const;
 

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -55,15 +56,8 @@ class HeldLog {
   }
   // Waits for a line with this text; false after half a minute.
   bool wait_for(const std::string& text) {
-    const auto end = std::chrono::steady_clock::now() + 30s;
-    while (std::chrono::steady_clock::now() < end) {
-      {
-        const std::lock_guard lock(mutex_);
-        if (text_.find(text) != std::string::npos) return true;
-      }
-      std::this_thread::sleep_for(1ms);
-    }
-    return false;
+    std::unique_lock lock(mutex_);
+    return more_.wait_for(lock, 30s, [&] { return text_.find(text) != std::string::npos; });
   }
 
  private:
@@ -77,6 +71,7 @@ class HeldLog {
         text_ += text;
         if (!hold_after_.empty() && text.find(hold_after_) != text.npos) pause = hold_;
       }
+      more_.notify_all();
       std::this_thread::sleep_for(pause);
     }
   }
@@ -84,6 +79,7 @@ class HeldLog {
   int from_ = -1;
   int before_ = -1;
   std::mutex mutex_;
+  std::condition_variable more_;
   std::string text_;
   std::string hold_after_;
   std::chrono::milliseconds hold_{0};
